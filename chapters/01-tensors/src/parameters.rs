@@ -1,0 +1,112 @@
+//! The trainable variables of a model: a map from name to [`Var`] in the order of the names.
+//!
+//! candle's `VarMap` is a hash map, whose order differs between two runs of the same program; sums over it (a gradient
+//! norm) then differ in their last bits. A sorted map makes "same seed, same result" possible.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Result, Tensor, Var, bail};
+
+/// Named variables, iterated in the order of their names.
+// ANCHOR: parameters
+#[derive(Debug, Clone, Default)]
+pub struct Parameters {
+    vars: BTreeMap<String, Var>,
+}
+
+impl Parameters {
+    /// Adds a variable that starts at `value` and returns it as a tensor that shares its storage.
+    ///
+    /// # Errors
+    /// If the name is taken.
+    pub fn insert(&mut self, name: &str, value: &Tensor) -> Result<Tensor> {
+        if self.vars.contains_key(name) {
+            bail!("two parameters are named {name}");
+        }
+        let var = Var::from_tensor(value)?;
+        let tensor = var.as_tensor().clone();
+        self.vars.insert(name.to_string(), var);
+        Ok(tensor)
+    }
+
+    /// Name and variable, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
+        self.vars.iter().map(|(name, var)| (name.as_str(), var))
+    }
+    // ANCHOR_END: parameters
+
+    /// The variable of that name.
+    pub fn get(&self, name: &str) -> Option<&Var> {
+        self.vars.get(name)
+    }
+
+    /// Number of scalars in all variables.
+    pub fn n_scalars(&self) -> usize {
+        self.vars.values().map(|var| var.elem_count()).sum()
+    }
+
+    /// Number of variables.
+    pub fn len(&self) -> usize {
+        self.vars.len()
+    }
+
+    /// Whether there is no variable.
+    pub fn is_empty(&self) -> bool {
+        self.vars.is_empty()
+    }
+
+    /// Name and current value, sorted by name: what a checkpoint holds.
+    pub fn tensors(&self) -> impl Iterator<Item = (String, Tensor)> {
+        self.vars.iter().map(|(name, var)| (name.clone(), var.as_detached_tensor()))
+    }
+
+    /// Overwrites every variable with the value of the same name, converted to its dtype and device.
+    ///
+    /// # Errors
+    /// Names every variable that has no value, every value that has no variable, and every shape that differs; nothing
+    /// is written then.
+    pub fn assign(&self, values: &std::collections::HashMap<String, Tensor>) -> Result<()> {
+        let mut problems: Vec<String> = Vec::new();
+        for (name, var) in &self.vars {
+            match values.get(name) {
+                None => problems.push(format!("{name} is missing")),
+                Some(value) if value.dims() != var.dims() => {
+                    problems.push(format!("{name} has shape {:?}, the model wants {:?}", value.dims(), var.dims()));
+                }
+                Some(_) => {}
+            }
+        }
+        let mut unknown: Vec<&String> = values.keys().filter(|name| !self.vars.contains_key(*name)).collect();
+        unknown.sort();
+        problems.extend(unknown.iter().map(|name| format!("{name} is not a parameter of the model")));
+        if !problems.is_empty() {
+            let shown = problems.iter().take(4).cloned().collect::<Vec<_>>().join("; ");
+            let more = problems.len().saturating_sub(4);
+            bail!(
+                "weights do not fit the model: {shown}{}",
+                if more > 0 { format!("; and {more} more") } else { String::new() }
+            );
+        }
+        for (name, var) in &self.vars {
+            var.set(&values[name].to_dtype(var.dtype())?.to_device(var.device())?.contiguous()?)?;
+        }
+        Ok(())
+    }
+
+    /// A copy with variables of its own, as the frozen reference of a preference loss needs.
+    ///
+    /// # Errors
+    /// Only if the device runs out of memory.
+    pub fn deep_clone(&self) -> Result<Self> {
+        let vars = self
+            .vars
+            .iter()
+            .map(|(name, var)| Ok((name.clone(), Var::from_tensor(&var.as_detached_tensor().copy()?)?)));
+        Ok(Self { vars: vars.collect::<Result<_>>()? })
+    }
+
+    /// Dtype and device of the first variable (all share them), or f32 on the CPU if there is none.
+    pub fn placement(&self) -> (DType, Device) {
+        self.vars.values().next().map_or((DType::F32, Device::Cpu), |var| (var.dtype(), var.device().clone()))
+    }
+}

@@ -1,0 +1,147 @@
+//! `config.json` of a Llama in Hugging Face's format: the one place where their names for our sizes appear.
+
+use candle_core::{Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::ModelConfig;
+
+/// The fields of `config.json` that define a `LlamaForCausalLM`. Fields that we do not know are ignored if they cannot change the
+/// result, and refused if they can (see [`LlamaJson::to_config`]).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LlamaJson {
+    architectures: Vec<String>,
+    #[serde(default)]
+    model_type: String,
+    vocab_size: usize,
+    hidden_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    num_key_value_heads: Option<usize>,
+    intermediate_size: usize,
+    max_position_embeddings: usize,
+    #[serde(default = "default_rope_theta")]
+    rope_theta: f64,
+    rms_norm_eps: f64,
+    #[serde(default)]
+    tie_word_embeddings: bool,
+    #[serde(default = "default_initializer_range")]
+    initializer_range: f64,
+    #[serde(default = "default_hidden_act")]
+    hidden_act: String,
+    #[serde(default)]
+    attention_bias: bool,
+    #[serde(default)]
+    mlp_bias: bool,
+    head_dim: Option<usize>,
+    #[serde(default)]
+    rope_scaling: Option<serde_json::Value>,
+    torch_dtype: Option<String>,
+    bos_token_id: Option<u32>,
+    eos_token_id: Option<serde_json::Value>,
+}
+
+fn default_rope_theta() -> f64 {
+    10_000.0
+}
+
+fn default_initializer_range() -> f64 {
+    0.02
+}
+
+fn default_hidden_act() -> String {
+    "silu".to_string()
+}
+
+impl LlamaJson {
+    /// Our configuration in their words. `eos_token_id` ends a text.
+    pub(crate) fn from_config(config: &ModelConfig, eos_token_id: Option<u32>) -> Self {
+        Self {
+            architectures: vec!["LlamaForCausalLM".to_string()],
+            model_type: "llama".to_string(),
+            vocab_size: config.vocab_size,
+            hidden_size: config.d_model,
+            num_hidden_layers: config.n_layers,
+            num_attention_heads: config.n_heads,
+            num_key_value_heads: Some(config.n_kv_heads),
+            intermediate_size: config.d_ff,
+            max_position_embeddings: config.max_seq_len,
+            rope_theta: config.rope_theta,
+            rms_norm_eps: config.rms_norm_eps,
+            tie_word_embeddings: config.tie_embeddings,
+            initializer_range: config.init_std,
+            hidden_act: default_hidden_act(),
+            attention_bias: false,
+            mlp_bias: false,
+            head_dim: Some(config.head_dim()),
+            rope_scaling: None,
+            torch_dtype: Some("float32".to_string()),
+            bos_token_id: eos_token_id,
+            eos_token_id: eos_token_id.map(Into::into),
+        }
+    }
+
+    /// Their configuration in our words.
+    ///
+    /// # Errors
+    /// If the file describes something that [`Transformer`](crate::Transformer) is not, by the field's name and value.
+    pub(crate) fn to_config(&self) -> Result<ModelConfig> {
+        if self.architectures.iter().all(|name| name != "LlamaForCausalLM") {
+            bail!("architectures {:?} is not supported; this model is a LlamaForCausalLM", self.architectures);
+        }
+        if self.hidden_act != "silu" {
+            bail!("hidden_act {:?} is not supported; SwiGLU uses \"silu\"", self.hidden_act);
+        }
+        if self.attention_bias || self.mlp_bias {
+            bail!("attention_bias or mlp_bias is set; this model has no biases");
+        }
+        if let Some(scaling) = self.rope_scaling.as_ref().filter(|value| !value.is_null()) {
+            bail!("rope_scaling {scaling} is not supported");
+        }
+        let config = ModelConfig {
+            vocab_size: self.vocab_size,
+            d_model: self.hidden_size,
+            n_layers: self.num_hidden_layers,
+            n_heads: self.num_attention_heads,
+            n_kv_heads: self.num_key_value_heads.unwrap_or(self.num_attention_heads),
+            d_ff: self.intermediate_size,
+            max_seq_len: self.max_position_embeddings,
+            rope_theta: self.rope_theta,
+            rms_norm_eps: self.rms_norm_eps,
+            tie_embeddings: self.tie_word_embeddings,
+            init_std: self.initializer_range,
+        };
+        config.validate()?;
+        if self.head_dim.is_some_and(|head_dim| head_dim != config.head_dim()) {
+            bail!("head_dim {:?} is not d_model / n_heads = {}", self.head_dim, config.head_dim());
+        }
+        Ok(config)
+    }
+}
+
+/// Hugging Face's name of one of our parameters.
+// ANCHOR: names
+pub(crate) fn hugging_face_name(name: &str) -> String {
+    const PARTS: [(&str, &str); 9] = [
+        ("attention_norm", "input_layernorm"),
+        ("attention.q", "self_attn.q_proj"),
+        ("attention.k", "self_attn.k_proj"),
+        ("attention.v", "self_attn.v_proj"),
+        ("attention.o", "self_attn.o_proj"),
+        ("mlp_norm", "post_attention_layernorm"),
+        ("mlp.gate", "mlp.gate_proj"),
+        ("mlp.up", "mlp.up_proj"),
+        ("mlp.down", "mlp.down_proj"),
+    ];
+    match name {
+        "embedding" => return "model.embed_tokens.weight".to_string(),
+        "final_norm" => return "model.norm.weight".to_string(),
+        "head" => return "lm_head.weight".to_string(),
+        _ => {}
+    }
+    let theirs = name.strip_prefix("layers.").and_then(|rest| rest.split_once('.')).and_then(|(layer, part)| {
+        let (_, theirs) = PARTS.iter().find(|(ours, _)| *ours == part)?;
+        Some(format!("model.layers.{layer}.{theirs}.weight"))
+    });
+    theirs.unwrap_or_else(|| name.to_string())
+}
+// ANCHOR_END: names

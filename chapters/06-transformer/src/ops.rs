@@ -1,0 +1,142 @@
+//! The seam: the operations that the model calls, as a small trait.
+//!
+//! There is one definition of the model in this book. What changes between a reader's first run and a fast one (fused kernels,
+//! CUDA, sharded or quantised weights, adapters) changes below this line: another implementation of [`Ops`] runs the same
+//! [`Transformer`](crate::Transformer). [`Reference`] is made of stock candle ops that all have a backward; it is the oracle for every
+//! other implementation.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use attention::{KeyValueStore, Masking, Rope, merge_heads, scaled_dot_product_attention, split_heads};
+use candle_core::{D, Result, Tensor};
+
+/// A named parameter, as the operations receive it: an implementation may keep something of its own under that name.
+// ANCHOR: weight
+#[derive(Debug, Clone)]
+pub struct Weight {
+    /// Our name of the parameter, such as `layers.0.mlp.up`.
+    pub name: Arc<str>,
+    /// Its value. It shares storage with the variable that the optimiser updates.
+    pub tensor: Tensor,
+}
+// ANCHOR_END: weight
+
+/// What an attention operation must know besides its inputs.
+// ANCHOR: ops
+#[derive(Debug, Clone, Copy)]
+pub struct AttentionLayout<'a> {
+    /// Which block this is: the store's key.
+    pub layer: usize,
+    /// Number of query heads.
+    pub n_heads: usize,
+    /// Number of key-value heads.
+    pub n_kv_heads: usize,
+    /// Rotary tables.
+    pub rope: &'a Rope,
+}
+
+/// The operations of a transformer. `d` stands for the width of the last dimension.
+pub trait Ops: Debug + Send + Sync {
+    /// Rows of `weight` `(vocab_size, d)` for `tokens` `(batch, seq_len)`, u32 → `(batch, seq_len, d)`.
+    ///
+    /// # Errors
+    /// If a token is not below `vocab_size`.
+    fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor>;
+
+    /// `x` `(batch, seq_len, d_in)` times the transpose of `weight` `(d_out, d_in)` → `(batch, seq_len, d_out)`.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn linear(&self, x: &Tensor, weight: &Weight) -> Result<Tensor>;
+
+    /// Root-mean-square norm over the last dimension, times `weight` `(d)`. Shape as `x`.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn rms_norm(&self, x: &Tensor, weight: &Weight, eps: f64) -> Result<Tensor>;
+
+    /// Rotary causal grouped-query attention: `q` `(batch, seq_len, n_heads · head_dim)`, `k` and `v`
+    /// `(batch, seq_len, n_kv_heads · head_dim)` → `(batch, seq_len, n_heads · head_dim)`.
+    ///
+    /// # Errors
+    /// If the shapes do not fit or the store is full.
+    fn attention(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        layout: AttentionLayout,
+        store: &mut dyn KeyValueStore,
+    ) -> Result<Tensor>;
+
+    /// SwiGLU's product, silu(`gate`) · `up`. All shapes equal.
+    ///
+    /// # Errors
+    /// If the shapes differ.
+    fn swiglu(&self, gate: &Tensor, up: &Tensor) -> Result<Tensor>;
+
+    /// Log-probability of each target: `hidden` `(batch, seq_len, d)`, `head` `(vocab_size, d)`, `targets`
+    /// `(batch, seq_len)` u32 → `(batch, seq_len)`. One operation, so that an implementation need not keep all logits.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn target_log_probs(&self, hidden: &Tensor, head: &Weight, targets: &Tensor) -> Result<Tensor>;
+}
+// ANCHOR_END: ops
+
+/// The operations in stock candle ops, each with a backward.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reference;
+
+// ANCHOR: reference
+impl Ops for Reference {
+    fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor> {
+        let (batch, seq_len) = tokens.dims2()?;
+        let (_vocab_size, d_model) = weight.tensor.dims2()?;
+        weight.tensor.index_select(&tokens.flatten_all()?, 0)?.reshape((batch, seq_len, d_model))
+    }
+
+    fn linear(&self, x: &Tensor, weight: &Weight) -> Result<Tensor> {
+        let (batch, seq_len, d_in) = x.dims3()?;
+        let (d_out, _d_in) = weight.tensor.dims2()?;
+        // One product of two matrices: a batched one would copy the weight for every sequence.
+        x.reshape((batch * seq_len, d_in))?.matmul(&weight.tensor.t()?)?.reshape((batch, seq_len, d_out))
+    }
+
+    fn rms_norm(&self, x: &Tensor, weight: &Weight, eps: f64) -> Result<Tensor> {
+        let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?; // (batch, seq_len, 1)
+        let inverse_rms = (mean_square + eps)?.sqrt()?.recip()?;
+        x.broadcast_mul(&inverse_rms)?.broadcast_mul(&weight.tensor)
+    }
+
+    fn attention(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        layout: AttentionLayout,
+        store: &mut dyn KeyValueStore,
+    ) -> Result<Tensor> {
+        let start = store.len();
+        let q = layout.rope.rotate(&split_heads(q, layout.n_heads)?, start)?; // (batch, n_heads, seq_len, head_dim)
+        let k = layout.rope.rotate(&split_heads(k, layout.n_kv_heads)?, start)?; // (batch, n_kv_heads, seq_len, head_dim)
+        let v = split_heads(v, layout.n_kv_heads)?;
+        let (k, v) = store.append(layout.layer, k, v)?; // (batch, n_kv_heads, kv_len, head_dim)
+        merge_heads(&scaled_dot_product_attention(&q, &k, &v, Masking::Causal)?)
+    }
+
+    fn swiglu(&self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+        gate.silu()? * up
+    }
+
+    fn target_log_probs(&self, hidden: &Tensor, head: &Weight, targets: &Tensor) -> Result<Tensor> {
+        let logits = self.linear(hidden, head)?.flatten_to(1)?; // (batch · seq_len, vocab_size)
+        let max = logits.detach().max_keepdim(D::Minus1)?;
+        let shifted = logits.broadcast_sub(&max)?;
+        let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?; // (batch · seq_len, 1)
+        let of_targets = shifted.gather(&targets.flatten_all()?.unsqueeze(1)?, 1)?; // (batch · seq_len, 1)
+        (of_targets - log_sum)?.reshape(targets.shape())
+    }
+}
+// ANCHOR_END: reference

@@ -1,0 +1,127 @@
+//! Model folders: what is written is what is read, and what is damaged is refused by name.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use tensors::difference;
+use transformer::checkpoint::{CONFIG_FILE, WEIGHTS_FILE, read_safetensors};
+use transformer::{ModelConfig, Transformer};
+
+fn config(d_ff: usize, tie_embeddings: bool) -> ModelConfig {
+    ModelConfig {
+        vocab_size: 31,
+        d_model: 16,
+        n_layers: 2,
+        n_heads: 4,
+        n_kv_heads: 2,
+        d_ff,
+        max_seq_len: 8,
+        rope_theta: 5_000.0,
+        rms_norm_eps: 1e-6,
+        tie_embeddings,
+        init_std: 0.05,
+    }
+}
+
+fn saved(folder: &Path, config: ModelConfig) -> Transformer {
+    let model = Transformer::new(config, 1, &Device::Cpu).unwrap();
+    model.save(folder, Some(0)).unwrap();
+    model
+}
+
+fn load_error(folder: &Path) -> String {
+    Transformer::load(folder, &Device::Cpu).unwrap_err().to_string()
+}
+
+#[test]
+fn a_saved_model_comes_back_bit_for_bit() {
+    for tie_embeddings in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let model = saved(folder.path(), config(24, tie_embeddings));
+        let loaded = Transformer::load(folder.path(), &Device::Cpu).unwrap();
+        assert_eq!(loaded.config(), model.config());
+        let tokens = Tensor::new(&[[1u32, 5, 30]], &Device::Cpu).unwrap();
+        assert_eq!(difference(&loaded.logits(&tokens).unwrap(), &model.logits(&tokens).unwrap()).unwrap().max_abs, 0.0);
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "no temporary file stays: {left:?}");
+    }
+}
+
+#[test]
+fn names_and_shapes_are_those_of_hugging_face() {
+    let folder = tempfile::tempdir().unwrap();
+    saved(folder.path(), config(24, false));
+    let tensors = read_safetensors(&folder.path().join(WEIGHTS_FILE)).unwrap();
+    assert_eq!(tensors.len(), 2 * 9 + 3);
+    for (name, shape) in [
+        ("model.embed_tokens.weight", vec![31, 16]),
+        ("model.layers.1.self_attn.k_proj.weight", vec![8, 16]),
+        ("model.layers.0.mlp.down_proj.weight", vec![16, 24]),
+        ("model.layers.0.post_attention_layernorm.weight", vec![16]),
+        ("model.norm.weight", vec![16]),
+        ("lm_head.weight", vec![31, 16]),
+    ] {
+        assert_eq!(tensors[name].dims(), shape, "{name}");
+    }
+}
+
+#[test]
+fn weights_of_another_configuration_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    saved(folder.path(), config(24, true));
+    let other = tempfile::tempdir().unwrap();
+    saved(other.path(), config(32, true));
+    fs::copy(other.path().join(CONFIG_FILE), folder.path().join(CONFIG_FILE)).unwrap();
+    let error = load_error(folder.path());
+    assert!(error.contains("layers.0.mlp.down has shape [16, 24], the model wants [16, 32]"), "{error}");
+    assert!(error.contains("and 2 more"), "{error}");
+}
+
+#[test]
+fn every_truncation_of_the_weights_is_an_error_that_names_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    saved(folder.path(), config(24, true));
+    let path = folder.path().join(WEIGHTS_FILE);
+    let whole = fs::read(&path).unwrap();
+    for keep in [0, 1, 7, 8, 100, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..keep]).unwrap();
+        assert!(load_error(folder.path()).contains(WEIGHTS_FILE), "{keep} bytes");
+    }
+    let mut header = whole.clone();
+    header[12] ^= 0xff;
+    fs::write(&path, header).unwrap();
+    assert!(load_error(folder.path()).contains(WEIGHTS_FILE));
+}
+
+#[test]
+fn a_missing_or_foreign_configuration_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(load_error(folder.path()).contains(CONFIG_FILE));
+    saved(folder.path(), config(24, true));
+    let path = folder.path().join(CONFIG_FILE);
+    let text = fs::read_to_string(&path).unwrap();
+    for (from, to, message) in [
+        ("LlamaForCausalLM", "GPT2LMHeadModel", "is not supported"),
+        ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", "hidden_act"),
+        ("\"rope_scaling\": null", "\"rope_scaling\": {\"factor\": 2.0}", "rope_scaling"),
+        ("\"num_attention_heads\": 4", "\"num_attention_heads\": 5", "n_heads 5 does not divide d_model 16"),
+        ("{", "[", "cannot understand"),
+    ] {
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        assert!(load_error(folder.path()).contains(message), "{from} -> {to}: {}", load_error(folder.path()));
+    }
+}
+
+#[test]
+fn an_unwritable_folder_is_an_error_and_leaves_the_old_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = saved(folder.path(), config(24, true));
+    let before = fs::read(folder.path().join(WEIGHTS_FILE)).unwrap();
+    // A directory in the temporary file's place makes the write fail for every user, root too.
+    fs::create_dir(folder.path().join(format!("{WEIGHTS_FILE}.tmp"))).unwrap();
+    let error = model.save(folder.path(), None).unwrap_err().to_string();
+    assert!(error.contains("cannot write") && error.contains(WEIGHTS_FILE), "{error}");
+    assert_eq!(fs::read(folder.path().join(WEIGHTS_FILE)).unwrap(), before);
+}
