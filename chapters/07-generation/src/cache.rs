@@ -1,0 +1,71 @@
+//! The KV cache. A token's keys and values never change once computed, since later tokens cannot influence earlier ones. Keeping them
+//! turns the work for each new token from a pass over the whole text into a pass over one token, at the price of
+//! $2 \cdot n_{layers} \cdot n_{kv\,heads} \cdot head\_dim$ numbers a token.
+
+use attention::KeyValueStore;
+use candle_core::{DType, Device, Result, Tensor, bail};
+use transformer::{ModelConfig, Transformer};
+
+/// Keys and values of every layer, in buffers that are as long as the longest sequence from the start.
+// ANCHOR: cache
+#[derive(Debug)]
+pub struct KvCache {
+    keys: Vec<Tensor>,   // n_layers × (batch, n_kv_heads, capacity, head_dim)
+    values: Vec<Tensor>, // likewise
+    len: usize,
+    capacity: usize,
+}
+
+impl KvCache {
+    /// An empty cache for `batch` sequences of `capacity` tokens at most.
+    ///
+    /// # Errors
+    /// If the device has no room for it, or `capacity` exceeds the model's longest sequence.
+    pub fn new(model: &Transformer, batch: usize, capacity: usize) -> Result<Self> {
+        let config = model.config();
+        if capacity > config.max_seq_len {
+            bail!("a cache for {capacity} tokens exceeds max_seq_len {}", config.max_seq_len);
+        }
+        let (dtype, device) = model.parameters().placement();
+        let buffers = || -> Result<Vec<Tensor>> {
+            (0..config.n_layers).map(|_| buffer(config, batch, capacity, dtype, &device)).collect()
+        };
+        Ok(Self { keys: buffers()?, values: buffers()?, len: 0, capacity })
+    }
+
+    /// Forgets everything and keeps the buffers.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Bytes of the buffers.
+    pub fn n_bytes(&self) -> usize {
+        self.keys.iter().chain(&self.values).map(|t| t.elem_count() * t.dtype().size_in_bytes()).sum()
+    }
+}
+
+impl KeyValueStore for KvCache {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn append(&mut self, layer: usize, k: Tensor, v: Tensor) -> Result<(Tensor, Tensor)> {
+        let (_batch, _n_kv_heads, n_new, _head_dim) = k.dims4()?;
+        let end = self.len + n_new;
+        if end > self.capacity {
+            bail!("{end} tokens exceed the cache's capacity of {}", self.capacity);
+        }
+        self.keys[layer].slice_set(&k.contiguous()?, 2, self.len)?;
+        self.values[layer].slice_set(&v.contiguous()?, 2, self.len)?;
+        Ok((self.keys[layer].narrow(2, 0, end)?, self.values[layer].narrow(2, 0, end)?))
+    }
+
+    fn advance(&mut self, n_tokens: usize) {
+        self.len += n_tokens;
+    }
+}
+// ANCHOR_END: cache
+
+fn buffer(config: &ModelConfig, batch: usize, capacity: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+    Tensor::zeros((batch, config.n_kv_heads, capacity, config.head_dim()), dtype, device)
+}

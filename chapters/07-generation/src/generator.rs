@@ -1,0 +1,82 @@
+//! The loop: feed the prompt once, then each new token alone, until a stop token or a limit.
+
+use attention::KeyValueStore;
+use candle_core::{Result, Tensor, bail};
+use transformer::Transformer;
+
+use crate::{KvCache, Sampler};
+
+/// When to stop.
+// ANCHOR: generator
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Generate at most so many tokens.
+    pub max_tokens: usize,
+    /// Tokens that end the text; they are not part of it.
+    pub stop_tokens: Vec<u32>,
+}
+
+/// Generates tokens one by one: an iterator that ends at a stop token or a limit.
+#[derive(Debug)]
+pub struct Generator<'a> {
+    model: &'a Transformer,
+    cache: KvCache,
+    sampler: Sampler,
+    limits: Limits,
+    pending: Vec<u32>,
+    n_generated: usize,
+}
+
+impl<'a> Generator<'a> {
+    /// Prepares to continue `prompt`. `model` should come from [`Transformer::for_inference`], or a graph is built in vain.
+    ///
+    /// # Errors
+    /// If the prompt is empty, or leaves no room for a token within the model's longest sequence.
+    pub fn new(model: &'a Transformer, prompt: &[u32], sampler: Sampler, limits: Limits) -> Result<Self> {
+        let max_seq_len = model.config().max_seq_len;
+        if prompt.is_empty() {
+            bail!("the prompt has no token; a model continues something");
+        }
+        if prompt.len() >= max_seq_len {
+            bail!("the prompt's {} tokens leave no room within max_seq_len {max_seq_len}", prompt.len());
+        }
+        let capacity = max_seq_len.min(prompt.len() + limits.max_tokens);
+        let cache = KvCache::new(model, 1, capacity)?;
+        Ok(Self { model, cache, sampler, limits, pending: prompt.to_vec(), n_generated: 0 })
+    }
+
+    /// The next token, or `None` at the end.
+    fn step(&mut self) -> Result<Option<u32>> {
+        let has_room = self.cache.len() + self.pending.len() <= self.model.config().max_seq_len;
+        if self.n_generated == self.limits.max_tokens || !has_room {
+            return Ok(None);
+        }
+        let tokens = Tensor::from_slice(&self.pending, (1, self.pending.len()), self.model.device())?;
+        let logits = self.model.next_logits(&tokens, &mut self.cache)?; // (1, vocab_size)
+        let token = self.sampler.sample(&logits.squeeze(0)?.to_vec1::<f32>()?)?;
+        self.pending = vec![token];
+        self.n_generated += 1;
+        if self.limits.stop_tokens.contains(&token) {
+            self.n_generated = self.limits.max_tokens;
+            return Ok(None);
+        }
+        Ok(Some(token))
+    }
+}
+
+impl Iterator for Generator<'_> {
+    type Item = Result<u32>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step().transpose()
+    }
+}
+
+/// All tokens at once.
+///
+/// # Errors
+/// As [`Generator::new`], or if the model fails.
+pub fn generate(model: &Transformer, prompt: &[u32], sampler: Sampler, limits: Limits) -> Result<Vec<u32>> {
+    Generator::new(model, prompt, sampler, limits)?.collect()
+}
+// ANCHOR_END: generator

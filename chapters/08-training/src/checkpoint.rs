@@ -1,0 +1,132 @@
+//! A checkpoint: a folder `step-N` with the model (in Hugging Face's layout), the optimiser's moments, and the state of the data.
+//!
+//! It is written as `step-N.tmp` and renamed when every file is complete: a process killed at any moment leaves the earlier
+//! checkpoints and at most a `.tmp` folder, which reading ignores. Resuming continues bit for bit: all that influences the next step is
+//! in here (weights, moments, step, and what the loader will read next).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Error, Result, bail};
+use serde::{Deserialize, Serialize};
+use transformer::checkpoint::{read_config, read_safetensors, replace_file, write_safetensors};
+use transformer::{ModelConfig, Transformer};
+
+use crate::run_dir::at;
+use crate::{AdamW, TrainConfig};
+
+const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+const STATE_FILE: &str = "trainer.json";
+
+/// All that a run must know to go on, besides tensors.
+// ANCHOR: state
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainerState {
+    /// Steps taken.
+    pub step: usize,
+    /// Tokens through the model.
+    pub n_tokens: usize,
+    /// The run's settings: a run is resumed under the settings it began with.
+    pub config: TrainConfig,
+    /// What the task will read next, in its own words.
+    pub task: serde_json::Value,
+}
+// ANCHOR_END: state
+
+/// Writes `folder/step-N` in one piece and deletes older checkpoints beyond `keep`.
+///
+/// # Errors
+/// If it cannot be written; earlier checkpoints are then untouched.
+// ANCHOR: save
+pub fn save(
+    folder: &Path,
+    state: &TrainerState,
+    model: &Transformer,
+    optimizer: &AdamW,
+    keep: usize,
+) -> Result<PathBuf> {
+    let path = folder.join(format!("step-{:06}", state.step));
+    let temporary = path.with_extension("tmp");
+    if temporary.exists() {
+        fs::remove_dir_all(&temporary).map_err(|error| at(&temporary, "cannot remove", error))?;
+    }
+    model.save(&temporary, None)?;
+    write_safetensors(&temporary.join(OPTIMIZER_FILE), &optimizer.tensors())?;
+    let json = serde_json::to_string_pretty(state).map_err(Error::wrap)?;
+    replace_file(&temporary.join(STATE_FILE), |file| fs::write(file, &json).map_err(Error::wrap))?;
+    if path.exists() {
+        fs::remove_dir_all(&path).map_err(|error| at(&path, "cannot replace", error))?;
+    }
+    fs::rename(&temporary, &path).map_err(|error| at(&path, "cannot write", error))?;
+    let all = list(folder)?;
+    for (_, old) in all.iter().take(all.len().saturating_sub(keep.max(1))) {
+        fs::remove_dir_all(old).map_err(|error| at(old, "cannot remove", error))?;
+    }
+    Ok(path)
+}
+// ANCHOR_END: save
+
+/// The complete checkpoints of a folder, oldest first.
+///
+/// # Errors
+/// If the folder exists and cannot be listed.
+pub fn list(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(folder).map_err(|error| at(folder, "cannot list", error))?;
+    let mut found: Vec<(usize, PathBuf)> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter_map(|path| Some((path.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()?, path)))
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+/// Reads a checkpoint into `model` and `optimizer` and returns its state.
+///
+/// # Errors
+/// If a file is missing or damaged, or the checkpoint belongs to another model or other settings; the message says which, and
+/// the model is unchanged unless its own weights were the last to fail.
+// ANCHOR: load
+pub fn load(path: &Path, config: &TrainConfig, model: &Transformer, optimizer: &mut AdamW) -> Result<TrainerState> {
+    let file = path.join(STATE_FILE);
+    let text = fs::read_to_string(&file).map_err(|error| at(&file, "cannot read", error))?;
+    let state: TrainerState = serde_json::from_str(&text).map_err(|error| at(&file, "cannot understand", error))?;
+    refuse_other_settings(path, config, &state.config)?;
+    refuse_other_model(path, model.config(), &read_config(path)?)?;
+    let moments = read_safetensors(&path.join(OPTIMIZER_FILE))?;
+    let weights = Transformer::load(path, model.device())?;
+    optimizer.restore(state.step, &moments).map_err(|error| at(path, "cannot use the optimiser's state in", error))?;
+    model.parameters().assign(&weights.parameters().tensors().collect())?;
+    Ok(state)
+}
+// ANCHOR_END: load
+
+/// Names the first setting that differs.
+fn refuse_other_settings(path: &Path, wanted: &TrainConfig, found: &TrainConfig) -> Result<()> {
+    first_difference(path, "setting", serde_json::to_value(wanted), serde_json::to_value(found))
+}
+
+/// Names the first size that differs.
+fn refuse_other_model(path: &Path, wanted: &ModelConfig, found: &ModelConfig) -> Result<()> {
+    first_difference(path, "size", serde_json::to_value(wanted), serde_json::to_value(found))
+}
+
+fn first_difference(
+    path: &Path,
+    kind: &str,
+    wanted: serde_json::Result<serde_json::Value>,
+    found: serde_json::Result<serde_json::Value>,
+) -> Result<()> {
+    let (wanted, found) = (wanted.map_err(Error::wrap)?, found.map_err(Error::wrap)?);
+    let Some(fields) = wanted.as_object() else { return Ok(()) };
+    match fields.iter().find(|(name, value)| found.get(*name) != Some(value)) {
+        None => Ok(()),
+        Some((name, value)) => bail!(
+            "{} has another {kind}: {name} is {} there and {value} here; resume with the settings it was written with, or start anew with --force",
+            path.display(),
+            found.get(name).unwrap_or(&serde_json::Value::Null)
+        ),
+    }
+}

@@ -1,0 +1,30 @@
+//! Chapter 8: training, one trainer for every stage of the book.
+//!
+//! | file | concept |
+//! |---|---|
+//! | [`loss`] | cross-entropy over the targets that count |
+//! | [`gradients`] | sums over micro-batches, the global norm |
+//! | [`schedule`] | linear warmup, then cosine |
+//! | [`adamw`] | AdamW with decoupled weight decay, by hand |
+//! | [`trainer`] | the loop: [`Trainer`] runs any [`Task`] |
+//! | [`checkpoint`] | everything that a run needs to go on, saved so that a kill cannot harm it |
+//! | [`run_dir`] | the run folder and its `metrics.jsonl` |
+//!
+//! `cargo run --release -- chapter 8` runs [`tour()`].
+
+pub mod adamw;
+pub mod checkpoint;
+pub mod gradients;
+pub mod loss;
+pub mod run_dir;
+pub mod schedule;
+pub mod tour;
+pub mod trainer;
+
+pub use adamw::{AdamW, AdamWConfig};
+pub use gradients::Gradients;
+pub use loss::{MicroLoss, next_token_loss};
+pub use run_dir::{Metrics, RunDir};
+pub use schedule::Schedule;
+pub use tour::tour;
+pub use trainer::{Task, TrainConfig, Trainer};

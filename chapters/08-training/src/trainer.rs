@@ -1,0 +1,238 @@
+//! The loop that trains everything in this book. What is learned, a [`Task`] says: it turns its next data into a loss. The trainer adds
+//! gradients up, clips them, steps the optimiser, logs, validates and saves. Pretraining, finetuning and preference optimisation
+//! are three tasks.
+
+use std::time::Instant;
+
+use candle_core::{Result, bail};
+use serde::{Deserialize, Serialize};
+use transformer::Transformer;
+
+use crate::checkpoint::{self, TrainerState};
+use crate::gradients::clip_factor;
+use crate::{AdamW, AdamWConfig, Gradients, Metrics, MicroLoss, RunDir, Schedule};
+
+/// What is learned.
+// ANCHOR: task
+pub trait Task {
+    /// The loss of the next micro-batch.
+    ///
+    /// # Errors
+    /// If data or model fail.
+    fn next_loss(&mut self) -> Result<MicroLoss>;
+
+    /// Named values on held-out data, such as `val_loss`. Must not change what [`Task::next_loss`] will return.
+    ///
+    /// # Errors
+    /// If data or model fail.
+    fn validate(&mut self) -> Result<Vec<(String, f64)>>;
+
+    /// What is needed to continue with the same data.
+    fn state(&self) -> serde_json::Value;
+
+    /// Continues from a state.
+    ///
+    /// # Errors
+    /// If the state belongs to other data.
+    fn restore(&mut self, state: &serde_json::Value) -> Result<()>;
+}
+// ANCHOR_END: task
+
+/// The settings of a training run.
+// ANCHOR: train_config
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Number of optimiser steps.
+    pub steps: usize,
+    /// Micro-batches whose gradients are summed before each step.
+    #[serde(default = "one")]
+    pub micro_batches: usize,
+    /// The learning rate over the run.
+    pub schedule: Schedule,
+    /// AdamW's constants.
+    #[serde(default)]
+    pub optimizer: AdamWConfig,
+    /// Gradients are clipped to this global norm.
+    #[serde(default = "default_clip_norm")]
+    pub clip_norm: f64,
+    /// Validate after every so many steps, and after the last; 0 for the last alone.
+    #[serde(default)]
+    pub validate_every: usize,
+    /// Save after every so many steps, and after the last; 0 for the last alone.
+    #[serde(default)]
+    pub checkpoint_every: usize,
+    /// How many checkpoints are kept.
+    #[serde(default = "default_keep_checkpoints")]
+    pub keep_checkpoints: usize,
+}
+// ANCHOR_END: train_config
+
+fn one() -> usize {
+    1
+}
+
+fn default_clip_norm() -> f64 {
+    1.0
+}
+
+fn default_keep_checkpoints() -> usize {
+    2
+}
+
+impl TrainConfig {
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// Names the first value that cannot be.
+    pub fn validate(&self) -> Result<()> {
+        if self.steps == 0 || self.micro_batches == 0 {
+            bail!("steps {} and micro_batches {} must be at least 1", self.steps, self.micro_batches);
+        }
+        let Schedule { peak_lr, final_ratio, .. } = self.schedule;
+        if !(peak_lr > 0.0 && peak_lr.is_finite()) {
+            bail!("peak_lr {peak_lr} must be a positive number");
+        }
+        if !(0.0..=1.0).contains(&final_ratio) {
+            bail!("final_ratio {final_ratio} must be between 0 and 1");
+        }
+        if self.clip_norm.is_nan() || self.clip_norm <= 0.0 {
+            bail!("clip_norm {} must be positive", self.clip_norm);
+        }
+        let AdamWConfig { beta1, beta2, .. } = self.optimizer;
+        if !(0.0..1.0).contains(&beta1) || !(0.0..1.0).contains(&beta2) {
+            bail!("beta1 {beta1} and beta2 {beta2} must be at least 0 and below 1");
+        }
+        Ok(())
+    }
+}
+
+/// A model in training.
+// ANCHOR: trainer
+#[derive(Debug)]
+pub struct Trainer<'a> {
+    model: &'a Transformer,
+    config: TrainConfig,
+    optimizer: AdamW,
+    step: usize,
+    n_tokens: usize,
+}
+
+impl<'a> Trainer<'a> {
+    /// A trainer at step 0.
+    ///
+    /// # Errors
+    /// If the settings are not valid.
+    pub fn new(model: &'a Transformer, config: TrainConfig) -> Result<Self> {
+        config.validate()?;
+        let optimizer = AdamW::new(config.optimizer, model.parameters())?;
+        Ok(Self { model, config, optimizer, step: 0, n_tokens: 0 })
+    }
+
+    /// Trains up to the last step, logging and saving to `run` if there is one. `observe` sees every step.
+    ///
+    /// # Errors
+    /// If the loss is not finite, or data, model or disk fail.
+    pub fn run(&mut self, task: &mut dyn Task, run: Option<&RunDir>, observe: &mut dyn FnMut(&Metrics)) -> Result<()> {
+        let started = Instant::now();
+        while self.step < self.config.steps {
+            let mut metrics = self.train_step(task)?;
+            metrics.elapsed_s = started.elapsed().as_secs_f64();
+            if self.is_due(self.config.validate_every) {
+                metrics.extras.extend(task.validate()?);
+            }
+            observe(&metrics);
+            if let Some(run) = run {
+                run.append(&metrics)?;
+                if self.is_due(self.config.checkpoint_every) {
+                    self.save(task, run)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One optimiser step: sum, clip, update.
+    ///
+    /// # Errors
+    /// If the loss or the gradient is not finite; the weights are then those of the step before.
+    pub fn train_step(&mut self, task: &mut dyn Task) -> Result<Metrics> {
+        let started = Instant::now();
+        let mut gradients = Gradients::default();
+        let (mut loss, mut n_targets, mut n_tokens) = (0.0, 0, 0);
+        let mut extras: std::collections::BTreeMap<String, f64> = Default::default();
+        for _ in 0..self.config.micro_batches {
+            let micro = task.next_loss()?;
+            gradients.accumulate(&micro.sum, self.model.parameters())?;
+            loss += f64::from(micro.sum.to_dtype(candle_core::DType::F32)?.to_scalar::<f32>()?);
+            n_targets += micro.n_targets;
+            n_tokens += micro.n_tokens;
+            for (name, value) in micro.extras {
+                *extras.entry(name.to_string()).or_default() += value / self.config.micro_batches as f64;
+            }
+        }
+        // The gradients are those of a sum; the loss is a mean.
+        let loss = loss / n_targets as f64;
+        let grad_norm = gradients.global_norm()? / n_targets as f64;
+        if !loss.is_finite() || !grad_norm.is_finite() {
+            let step = self.step + 1;
+            bail!(
+                "loss {loss} and gradient norm {grad_norm} at step {step}: training diverged; lower peak_lr or raise warmup_steps"
+            );
+        }
+        let lr = self.config.schedule.learning_rate(self.step, self.config.steps);
+        let scale = clip_factor(grad_norm, self.config.clip_norm) / n_targets as f64;
+        self.optimizer.step(self.model.parameters(), &gradients, lr, scale)?;
+        self.step += 1;
+        self.n_tokens += n_tokens;
+        let tokens_per_s = n_tokens as f64 / started.elapsed().as_secs_f64();
+        Ok(Metrics {
+            step: self.step,
+            loss,
+            grad_norm,
+            lr,
+            n_tokens: self.n_tokens,
+            elapsed_s: 0.0,
+            tokens_per_s,
+            extras,
+        })
+    }
+    // ANCHOR_END: trainer
+
+    /// Steps taken so far.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// Writes a checkpoint of this moment.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save(&self, task: &dyn Task, run: &RunDir) -> Result<()> {
+        let state =
+            TrainerState { step: self.step, n_tokens: self.n_tokens, config: self.config.clone(), task: task.state() };
+        checkpoint::save(&run.checkpoints(), &state, self.model, &self.optimizer, self.config.keep_checkpoints)?;
+        Ok(())
+    }
+
+    /// Continues from the newest checkpoint of `run`, if there is one, and drops metrics of later steps. Returns the step.
+    ///
+    /// # Errors
+    /// If the checkpoint is damaged or belongs to another model, other settings or other data.
+    pub fn resume(&mut self, task: &mut dyn Task, run: &RunDir) -> Result<usize> {
+        let Some((_, path)) = checkpoint::list(&run.checkpoints())?.pop() else {
+            run.truncate_metrics(0)?;
+            return Ok(0);
+        };
+        let state = checkpoint::load(&path, &self.config, self.model, &mut self.optimizer)?;
+        task.restore(&state.task)?;
+        run.truncate_metrics(state.step)?;
+        (self.step, self.n_tokens) = (state.step, state.n_tokens);
+        Ok(self.step)
+    }
+
+    /// Whether something that happens after every `period` steps happens now.
+    fn is_due(&self, period: usize) -> bool {
+        self.step == self.config.steps || (period > 0 && self.step.is_multiple_of(period))
+    }
+}
