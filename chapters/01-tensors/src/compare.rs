@@ -14,11 +14,11 @@ pub struct Difference {
     pub relative_l2: f64,
 }
 
+// ANCHOR: difference
 /// Compares `a` with the reference `b`, both converted to f64.
 ///
 /// # Errors
 /// If the shapes differ.
-// ANCHOR: difference
 pub fn difference(a: &Tensor, b: &Tensor) -> Result<Difference> {
     if a.dims() != b.dims() {
         bail!("cannot compare shapes {:?} and {:?}", a.dims(), b.dims());

@@ -9,6 +9,7 @@ use candle_core::{DType, Result, Tensor};
 
 use crate::Parameters;
 
+// ANCHOR: coverage_report
 /// The variables that a backward pass left without a useful gradient, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
@@ -21,6 +22,7 @@ pub struct Coverage {
     /// A gradient that contains NaN or an infinity.
     pub non_finite: Vec<String>,
 }
+// ANCHOR_END: coverage_report
 
 impl Coverage {
     /// Whether every variable has a finite, non-zero gradient.
@@ -29,11 +31,11 @@ impl Coverage {
     }
 }
 
+// ANCHOR: coverage
 /// Runs `loss.backward()` and looks at the gradient of every parameter. `loss` is a scalar.
 ///
 /// # Errors
 /// If the backward pass itself fails.
-// ANCHOR: coverage
 pub fn gradient_coverage(loss: &Tensor, parameters: &Parameters) -> Result<Coverage> {
     let gradients = loss.backward()?;
     let mut coverage = Coverage { n_parameters: parameters.len(), ..Coverage::default() };

@@ -16,12 +16,12 @@ pub struct GradientCheck {
     pub max_error: f64,
 }
 
+// ANCHOR: check_gradients
 /// Compares autograd's gradient of `f` with finite differences at `inputs` (f64 tensors of any shape).
 ///
 /// # Errors
 /// If an input is not f64, if `f` does not return a scalar, or if autograd gives an input no gradient at all: that is
 /// how a fused op without a backward shows itself.
-// ANCHOR: check_gradients
 pub fn check_gradients(inputs: &[Tensor], step: f64, f: impl Fn(&[Tensor]) -> Result<Tensor>) -> Result<GradientCheck> {
     if let Some(input) = inputs.iter().find(|input| input.dtype() != DType::F64) {
         bail!("finite differences need f64 inputs, not {:?}", input.dtype());

@@ -1,4 +1,4 @@
-//! Initial weights that are the same on every machine and in every order of creation.
+//! Initial weights that are the same in every run and in every order of creation.
 //!
 //! candle's CPU generator cannot be seeded, and a generator that all parameters share would give a weight another value
 //! as soon as some other weight is added before it. Here every tensor has a stream of its own, chosen by the seed *and
@@ -10,13 +10,13 @@ use rand::RngCore;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+// ANCHOR: normal
 /// A tensor of independent samples from the normal distribution N(0, `std`²).
 ///
 /// The value depends on `seed`, `name` and the number of elements alone. Shape: `shape`; dtype f32.
 ///
 /// # Errors
 /// Only if the device cannot hold the tensor.
-// ANCHOR: normal
 pub fn normal(seed: u64, name: &str, shape: impl Into<Shape>, std: f64, device: &Device) -> Result<Tensor> {
     let shape = shape.into();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 
-/// Named variables, iterated in the order of their names.
 // ANCHOR: parameters
+/// Named variables, iterated in the order of their names.
 #[derive(Debug, Clone, Default)]
 pub struct Parameters {
     vars: BTreeMap<String, Var>,
@@ -33,8 +33,10 @@ impl Parameters {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.vars.iter().map(|(name, var)| (name.as_str(), var))
     }
-    // ANCHOR_END: parameters
+}
+// ANCHOR_END: parameters
 
+impl Parameters {
     /// The variable of that name.
     pub fn get(&self, name: &str) -> Option<&Var> {
         self.vars.get(name)

@@ -33,6 +33,7 @@ fn shapes_and_strides(out: &mut dyn Write) -> anyhow::Result<()> {
 }
 // ANCHOR_END: strides
 
+// ANCHOR: broadcasting
 fn broadcasting(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== broadcasting ==")?;
     let column = Tensor::new(&[[10f32], [20.0]], &Device::Cpu)?; // (2, 1)
@@ -45,6 +46,7 @@ fn broadcasting(out: &mut dyn Write) -> anyhow::Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: broadcasting
 
 // ANCHOR: by_hand
 fn gradient_by_hand(out: &mut dyn Write) -> anyhow::Result<()> {
@@ -65,6 +67,7 @@ fn gradient_by_hand(out: &mut dyn Write) -> anyhow::Result<()> {
 }
 // ANCHOR_END: by_hand
 
+// ANCHOR: finite_differences
 /// softmax over the last dimension, by ops that all have a backward.
 fn softmax(x: &Tensor) -> candle_core::Result<Tensor> {
     let exp = x.broadcast_sub(&x.max_keepdim(1)?.detach())?.exp()?;
@@ -91,6 +94,7 @@ fn gradient_check(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "softmax whose denominator was detached: error {:.2}", wrong.max_error)?;
     Ok(())
 }
+// ANCHOR_END: finite_differences
 
 /// The power of ten just above `error`, which rounding noise does not move as it moves digits.
 fn exponent(error: f64) -> i32 {

@@ -5,11 +5,11 @@
 
 use candle_core::{Result, Tensor, bail};
 
+// ANCHOR: heads
 /// `(batch, seq_len, n_heads · head_dim)` → `(batch, n_heads, seq_len, head_dim)`, contiguous.
 ///
 /// # Errors
 /// If `n_heads` does not divide the last dimension.
-// ANCHOR: heads
 pub fn split_heads(x: &Tensor, n_heads: usize) -> Result<Tensor> {
     let (batch, seq_len, width) = x.dims3()?;
     if n_heads == 0 || !width.is_multiple_of(n_heads) {

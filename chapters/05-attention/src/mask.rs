@@ -5,13 +5,13 @@
 
 use candle_core::{Device, Result, Tensor, bail};
 
+// ANCHOR: causal_mask
 /// The additive mask of shape `(q_len, kv_len)`, f32: 0 or −∞.
 ///
 /// Row `i` is the query at position `kv_len - q_len + i`.
 ///
 /// # Errors
 /// If there are more queries than positions.
-// ANCHOR: causal_mask
 pub fn causal_mask(q_len: usize, kv_len: usize, device: &Device) -> Result<Tensor> {
     if q_len > kv_len {
         bail!("{q_len} queries cannot be the last of {kv_len} positions");

@@ -9,8 +9,8 @@
 
 use candle_core::{D, Device, Result, Tensor, bail};
 
-/// Cosines and sines of every position up to a maximum, each of shape `(max_seq_len, head_dim / 2)`, f32.
 // ANCHOR: rope
+/// Cosines and sines of every position up to a maximum, each of shape `(max_seq_len, head_dim / 2)`, f32.
 #[derive(Debug, Clone)]
 pub struct Rope {
     cos: Tensor,
@@ -55,8 +55,10 @@ impl Rope {
         let rotated_second = (first.broadcast_mul(&sin)? + second.broadcast_mul(&cos)?)?;
         Tensor::cat(&[rotated_first, rotated_second], D::Minus1)
     }
-    // ANCHOR_END: rope
+}
+// ANCHOR_END: rope
 
+impl Rope {
     /// Number of positions that the tables hold.
     pub fn max_seq_len(&self) -> usize {
         self.cos.dims()[0]

@@ -10,6 +10,7 @@ use candle_core::{Result, Tensor, bail};
 
 use crate::{causal_mask, softmax};
 
+// ANCHOR: masking
 /// Who may look at whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Masking {
@@ -18,14 +19,15 @@ pub enum Masking {
     /// A query sees itself and what comes before it. The queries are the last positions of the keys.
     Causal,
 }
+// ANCHOR_END: masking
 
+// ANCHOR: weights
 /// Attention weights, `(batch, n_heads, q_len, kv_len)`; each row sums to one.
 ///
 /// `q` is `(batch, n_heads, q_len, head_dim)`, `k` is `(batch, n_kv_heads, kv_len, head_dim)`.
 ///
 /// # Errors
 /// If the shapes do not fit or `n_kv_heads` does not divide `n_heads`.
-// ANCHOR: weights
 pub fn attention_weights(q: &Tensor, k: &Tensor, masking: Masking) -> Result<Tensor> {
     let (batch, n_heads, q_len, head_dim) = q.dims4()?;
     let (_batch, n_kv_heads, kv_len, _head_dim) = k.dims4()?;
@@ -50,13 +52,13 @@ pub fn attention_weights(q: &Tensor, k: &Tensor, masking: Masking) -> Result<Ten
 }
 // ANCHOR_END: weights
 
+// ANCHOR: attention
 /// Attention, `(batch, n_heads, q_len, head_dim)`: for every query the weighted mean of the values.
 ///
 /// `q` is `(batch, n_heads, q_len, head_dim)`; `k` and `v` are `(batch, n_kv_heads, kv_len, head_dim)`.
 ///
 /// # Errors
 /// As [`attention_weights`].
-// ANCHOR: attention
 pub fn scaled_dot_product_attention(q: &Tensor, k: &Tensor, v: &Tensor, masking: Masking) -> Result<Tensor> {
     let (batch, n_heads, q_len, head_dim) = q.dims4()?;
     let (_batch, n_kv_heads, kv_len, _head_dim) = v.dims4()?;

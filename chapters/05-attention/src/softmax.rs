@@ -6,11 +6,11 @@
 
 use candle_core::{D, Result, Tensor};
 
+// ANCHOR: softmax
 /// Softmax over the last dimension. Shape and dtype as `scores`.
 ///
 /// # Errors
 /// If `scores` is a scalar.
-// ANCHOR: softmax
 pub fn softmax(scores: &Tensor) -> Result<Tensor> {
     let max = scores.detach().max_keepdim(D::Minus1)?;
     let exp = scores.broadcast_sub(&max)?.exp()?;

@@ -5,8 +5,8 @@
 
 use candle_core::{Result, Tensor};
 
-/// Remembers keys and values, layer by layer.
 // ANCHOR: store
+/// Remembers keys and values, layer by layer.
 pub trait KeyValueStore {
     /// Number of tokens remembered so far: the position of the next one.
     fn len(&self) -> usize;

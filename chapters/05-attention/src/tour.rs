@@ -72,6 +72,7 @@ fn scaling(out: &mut dyn Write) -> anyhow::Result<()> {
 }
 // ANCHOR_END: scaling
 
+// ANCHOR: rotary
 fn rotary(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== rotary: only the distance counts ==")?;
     let rope = Rope::new(8, 128, 10_000.0, &Device::Cpu)?;
@@ -85,6 +86,7 @@ fn rotary(out: &mut dyn Write) -> anyhow::Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: rotary
 
 fn grouped(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== what grouped queries save ==")?;
@@ -96,6 +98,7 @@ fn grouped(out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
+// ANCHOR: gradients
 fn gradients(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== gradients ==")?;
     let draw =
@@ -109,3 +112,4 @@ fn gradients(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "{} derivatives of q, k and v against finite differences: error {verdict}", check.n_compared)?;
     Ok(())
 }
+// ANCHOR_END: gradients

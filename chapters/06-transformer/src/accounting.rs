@@ -8,8 +8,8 @@
 use crate::ModelConfig;
 use crate::model::parameter_shapes;
 
-/// Number of parameters; a tied head is counted once.
 // ANCHOR: accounting
+/// Number of parameters; a tied head is counted once.
 pub fn n_parameters(config: &ModelConfig) -> usize {
     let attention = 2 * config.d_model * config.d_model + 2 * config.d_model * config.kv_width();
     let mlp = 3 * config.d_model * config.d_ff;

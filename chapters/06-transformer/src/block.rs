@@ -11,8 +11,8 @@ use candle_core::{Result, Tensor};
 
 use crate::{AttentionLayout, ModelConfig, Ops, Weight};
 
-/// The weights of one block, each matrix as `(d_out, d_in)`.
 // ANCHOR: block
+/// The weights of one block, each matrix as `(d_out, d_in)`.
 #[derive(Debug, Clone)]
 pub struct Block {
     layer: usize,

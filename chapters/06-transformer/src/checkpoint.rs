@@ -20,12 +20,12 @@ pub const WEIGHTS_FILE: &str = "model.safetensors";
 /// The map from tensor to file of a model whose weights are split.
 pub const INDEX_FILE: &str = "model.safetensors.index.json";
 
+// ANCHOR: save
 impl Transformer {
     /// Writes `config.json` and `model.safetensors` into `folder`, which is created. `eos_token_id` goes into the configuration.
     ///
     /// # Errors
     /// If the folder cannot be written.
-    // ANCHOR: save
     pub fn save(&self, folder: &Path, eos_token_id: Option<u32>) -> Result<()> {
         fs::create_dir_all(folder).map_err(|error| at(folder, "cannot create", error))?;
         let tensors: HashMap<String, Tensor> =
@@ -57,8 +57,8 @@ impl Transformer {
         model.parameters().assign(&ours).map_err(|error| at(folder, "cannot use the weights in", error))?;
         Ok(model)
     }
-    // ANCHOR_END: save
 }
+// ANCHOR_END: save
 
 /// Reads `config.json` of a model folder.
 ///
@@ -119,11 +119,11 @@ pub fn read_safetensors(path: &Path) -> Result<HashMap<String, Tensor>> {
     candle_core::safetensors::load(path, &Device::Cpu).map_err(|error| at(path, "cannot read", error))
 }
 
+// ANCHOR: replace_file
 /// Lets `write` fill a temporary file beside `path`, flushes it to the disk and renames it to `path`.
 ///
 /// # Errors
 /// If any of that fails; `path` is then as it was.
-// ANCHOR: replace_file
 pub fn replace_file(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".tmp");

@@ -3,8 +3,8 @@
 use candle_core::{Result, bail};
 use serde::{Deserialize, Serialize};
 
-/// A Llama-style decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU, no biases.
 // ANCHOR: config
+/// A Llama-style decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU, no biases.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
@@ -63,12 +63,14 @@ impl ModelConfig {
     pub fn kv_width(&self) -> usize {
         self.n_kv_heads * self.head_dim()
     }
+}
 
+// ANCHOR: validate
+impl ModelConfig {
     /// Checks that the sizes fit each other.
     ///
     /// # Errors
     /// Names the first values that do not fit and what would.
-    // ANCHOR: validate
     pub fn validate(&self) -> Result<()> {
         let sizes = [
             ("vocab_size", self.vocab_size),
@@ -105,8 +107,8 @@ impl ModelConfig {
         }
         Ok(())
     }
-    // ANCHOR_END: validate
 }
+// ANCHOR_END: validate
 
 /// The divisors of `n` just below and just above `wanted`, as words: "4 or 8".
 fn nearest_divisors(n: usize, wanted: usize) -> String {

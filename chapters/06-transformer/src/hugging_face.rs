@@ -19,8 +19,11 @@ pub(crate) struct LlamaJson {
     num_key_value_heads: Option<usize>,
     intermediate_size: usize,
     max_position_embeddings: usize,
-    #[serde(default = "default_rope_theta")]
-    rope_theta: f64,
+    /// Where transformers kept it up to version 4, and where most tools look for it.
+    rope_theta: Option<f64>,
+    /// Where transformers 5 keeps it, and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rope_parameters: Option<RopeParameters>,
     rms_norm_eps: f64,
     #[serde(default)]
     tie_word_embeddings: bool,
@@ -40,8 +43,16 @@ pub(crate) struct LlamaJson {
     eos_token_id: Option<serde_json::Value>,
 }
 
-fn default_rope_theta() -> f64 {
-    10_000.0
+/// Rotary positions in the words of transformers 5.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct RopeParameters {
+    rope_theta: Option<f64>,
+    #[serde(default = "default_rope_type")]
+    rope_type: String,
+}
+
+fn default_rope_type() -> String {
+    "default".to_string()
 }
 
 fn default_initializer_range() -> f64 {
@@ -65,7 +76,8 @@ impl LlamaJson {
             num_key_value_heads: Some(config.n_kv_heads),
             intermediate_size: config.d_ff,
             max_position_embeddings: config.max_seq_len,
-            rope_theta: config.rope_theta,
+            rope_theta: Some(config.rope_theta),
+            rope_parameters: None,
             rms_norm_eps: config.rms_norm_eps,
             tie_word_embeddings: config.tie_embeddings,
             initializer_range: config.init_std,
@@ -97,6 +109,12 @@ impl LlamaJson {
         if let Some(scaling) = self.rope_scaling.as_ref().filter(|value| !value.is_null()) {
             bail!("rope_scaling {scaling} is not supported");
         }
+        let rope = self.rope_parameters.as_ref();
+        if let Some(rope) = rope.filter(|rope| rope.rope_type != "default") {
+            bail!("rope_type {:?} is not supported; positions are rotated without scaling", rope.rope_type);
+        }
+        const HUGGING_FACE_DEFAULT_THETA: f64 = 10_000.0;
+        let rope_theta = rope.and_then(|rope| rope.rope_theta).or(self.rope_theta).unwrap_or(HUGGING_FACE_DEFAULT_THETA);
         let config = ModelConfig {
             vocab_size: self.vocab_size,
             d_model: self.hidden_size,
@@ -105,7 +123,7 @@ impl LlamaJson {
             n_kv_heads: self.num_key_value_heads.unwrap_or(self.num_attention_heads),
             d_ff: self.intermediate_size,
             max_seq_len: self.max_position_embeddings,
-            rope_theta: self.rope_theta,
+            rope_theta,
             rms_norm_eps: self.rms_norm_eps,
             tie_embeddings: self.tie_word_embeddings,
             init_std: self.initializer_range,
@@ -118,8 +136,8 @@ impl LlamaJson {
     }
 }
 
-/// Hugging Face's name of one of our parameters.
 // ANCHOR: names
+/// Hugging Face's name of one of our parameters.
 pub(crate) fn hugging_face_name(name: &str) -> String {
     const PARTS: [(&str, &str); 9] = [
         ("attention_norm", "input_layernorm"),

@@ -13,8 +13,8 @@ use tensors::{Parameters, normal};
 use crate::block::Block;
 use crate::{ModelConfig, Ops, Reference, Weight};
 
-/// A decoder-only transformer and its variables.
 // ANCHOR: transformer
+/// A decoder-only transformer and its variables.
 #[derive(Debug, Clone)]
 pub struct Transformer {
     config: ModelConfig,
@@ -101,8 +101,10 @@ impl Transformer {
         let hidden = self.hidden(tokens, &mut NoStore)?;
         self.ops.target_log_probs(&hidden, &self.head, targets)
     }
-    // ANCHOR_END: transformer
+}
+// ANCHOR_END: transformer
 
+impl Transformer {
     /// The same weights without a graph: for evaluation and generation, which need no gradients.
     ///
     /// It shares storage with `self`: training `self` further changes it too.
@@ -176,8 +178,8 @@ impl Transformer {
     }
 }
 
-/// Name and shape of every parameter.
 // ANCHOR: shapes
+/// Name and shape of every parameter.
 pub fn parameter_shapes(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
     let (d_model, d_ff, kv_width) = (config.d_model, config.d_ff, config.kv_width());
     let mut shapes = vec![("embedding".to_string(), vec![config.vocab_size, d_model])];

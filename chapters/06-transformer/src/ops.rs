@@ -11,8 +11,8 @@ use std::sync::Arc;
 use attention::{KeyValueStore, Masking, Rope, merge_heads, scaled_dot_product_attention, split_heads};
 use candle_core::{D, Result, Tensor};
 
-/// A named parameter, as the operations receive it: an implementation may keep something of its own under that name.
 // ANCHOR: weight
+/// A named parameter, as the operations receive it: an implementation may keep something of its own under that name.
 #[derive(Debug, Clone)]
 pub struct Weight {
     /// Our name of the parameter, such as `layers.0.mlp.up`.
@@ -22,8 +22,8 @@ pub struct Weight {
 }
 // ANCHOR_END: weight
 
-/// What an attention operation must know besides its inputs.
 // ANCHOR: ops
+/// What an attention operation must know besides its inputs.
 #[derive(Debug, Clone, Copy)]
 pub struct AttentionLayout<'a> {
     /// Which block this is: the store's key.
@@ -85,11 +85,11 @@ pub trait Ops: Debug + Send + Sync {
 }
 // ANCHOR_END: ops
 
+// ANCHOR: reference
 /// The operations in stock candle ops, each with a backward.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Reference;
 
-// ANCHOR: reference
 impl Ops for Reference {
     fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor> {
         let (batch, seq_len) = tokens.dims2()?;

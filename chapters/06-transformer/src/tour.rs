@@ -88,39 +88,64 @@ fn sizes(out: &mut dyn Write) -> anyhow::Result<()> {
 }
 // ANCHOR_END: sizes
 
+// ANCHOR: first_guess
 fn first_guess(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== the first guess ==")?;
     let model = Transformer::new(tiny(4), 0, &Device::Cpu)?;
-    let tokens = some_tokens(2, 64, 512)?;
-    let logits = model.logits(&tokens)?;
-    let loss = -model.target_log_probs(&tokens, &some_tokens(2, 64, 512)?)?.mean_all()?.to_scalar::<f32>()?;
-    writeln!(out, "tokens {:?} -> logits {:?}", tokens.dims(), logits.dims())?;
-    writeln!(out, "loss of the untrained model {loss:.2}, of a uniform guess ln 512 = {:.2}", 512f64.ln())?;
+    let text = some_tokens(2, 65, 512)?;
+    let (tokens, next) = (text.narrow(1, 0, 64)?.contiguous()?, text.narrow(1, 1, 64)?.contiguous()?); // (batch, seq_len)
+    let loss = |targets: &Tensor| -> anyhow::Result<f32> {
+        Ok(-model.target_log_probs(&tokens, targets)?.mean_all()?.to_scalar::<f32>()?)
+    };
+    writeln!(out, "tokens {:?} -> logits {:?}", tokens.dims(), model.logits(&tokens)?.dims())?;
+    writeln!(out, "loss of a uniform guess, ln 512:         {:.2}", 512f64.ln())?;
+    writeln!(out, "untrained, target is the next token:     {:.2}", loss(&next)?)?;
+    writeln!(out, "untrained, target is the token it reads: {:.2}", loss(&tokens)?)?;
     Ok(())
 }
+// ANCHOR_END: first_guess
 
 // ANCHOR: residual_stream
 fn residual_stream(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== the residual stream at the start ==")?;
-    writeln!(out, "layers | std added by all blocks, scaled init | plain init")?;
+    writeln!(out, "       | std added by all blocks | mean cosine of positions")?;
+    writeln!(out, "layers | scaled init       plain | scaled init        plain")?;
     for n_layers in [2, 8, 32] {
-        let std = |init_scale: f64| -> anyhow::Result<f32> {
-            let model = Transformer::new(tiny(n_layers), 0, &Device::Cpu)?.for_inference()?;
-            // Undo the 1/√(2n) of the two matrices that write to the stream, to see what it is for.
-            for (name, var) in model.parameters().iter() {
-                if name.ends_with(".o") || name.ends_with(".down") {
-                    var.set(&(var.as_tensor() * init_scale)?)?;
-                }
-            }
-            let tokens = some_tokens(1, 64, 512)?;
-            let before = model.ops().embedding(&tokens, model.embedding())?;
-            let after = model.residual(&tokens, &mut NoStore)?;
-            Ok((after - before)?.sqr()?.mean_all()?.to_scalar::<f32>()?.sqrt())
-        };
-        let plain = (2.0 * n_layers as f64).sqrt();
-        writeln!(out, "{n_layers:>6} | {:>36.4} | {:>10.4}", std(1.0)?, std(plain)?)?;
+        // A factor of √(2n) undoes the 1/√(2n) of the matrices that write to the stream, to see what it is for.
+        let (scaled, plain) = (written(n_layers, 1.0)?, written(n_layers, (2.0 * n_layers as f64).sqrt())?);
+        writeln!(
+            out,
+            "{n_layers:>6} | {:>11.4} {:>11.4} | {:>11.2} {:>12.2}",
+            scaled.added_std, plain.added_std, scaled.mean_cosine, plain.mean_cosine
+        )?;
     }
     Ok(())
+}
+
+/// What the blocks of an untrained model did to the residual stream.
+struct Written {
+    /// Root mean square of the sum of everything that the blocks wrote.
+    added_std: f32,
+    /// Cosine between the stream's vectors at two positions, averaged over all pairs: 1 if all point the same way.
+    mean_cosine: f32,
+}
+
+/// Runs an untrained model whose writing matrices are multiplied by `factor`.
+fn written(n_layers: usize, factor: f64) -> anyhow::Result<Written> {
+    let model = Transformer::new(tiny(n_layers), 0, &Device::Cpu)?.for_inference()?;
+    for (name, var) in model.parameters().iter() {
+        if name.ends_with(".o") || name.ends_with(".down") {
+            var.set(&(var.as_tensor() * factor)?)?;
+        }
+    }
+    let tokens = some_tokens(1, 64, 512)?;
+    let before = model.ops().embedding(&tokens, model.embedding())?; // (1, seq_len, d_model)
+    let after = model.residual(&tokens, &mut NoStore)?;
+    let added_std = (&after - before)?.sqr()?.mean_all()?.to_scalar::<f32>()?.sqrt();
+    let after = after.squeeze(0)?; // (seq_len, d_model)
+    let unit = after.broadcast_div(&after.sqr()?.sum_keepdim(1)?.sqrt()?)?;
+    let mean_cosine = unit.matmul(&unit.t()?)?.mean_all()?.to_scalar::<f32>()?;
+    Ok(Written { added_std, mean_cosine })
 }
 // ANCHOR_END: residual_stream
 
@@ -140,6 +165,7 @@ fn coverage(out: &mut dyn Write) -> anyhow::Result<()> {
 }
 // ANCHOR_END: coverage
 
+// ANCHOR: causality
 fn causality(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== causality ==")?;
     let model = Transformer::new(tiny(2), 0, &Device::Cpu)?.for_inference()?;
@@ -155,3 +181,4 @@ fn causality(out: &mut dyn Write) -> anyhow::Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: causality

@@ -6,8 +6,8 @@ use attention::KeyValueStore;
 use candle_core::{DType, Device, Result, Tensor, bail};
 use transformer::{ModelConfig, Transformer};
 
-/// Keys and values of every layer, in buffers that are as long as the longest sequence from the start.
 // ANCHOR: cache
+/// Keys and values of every layer, in buffers that are as long as the longest sequence from the start.
 #[derive(Debug)]
 pub struct KvCache {
     keys: Vec<Tensor>,   // n_layers × (batch, n_kv_heads, capacity, head_dim)

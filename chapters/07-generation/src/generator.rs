@@ -6,8 +6,8 @@ use transformer::Transformer;
 
 use crate::{KvCache, Sampler};
 
-/// When to stop.
 // ANCHOR: generator
+/// When to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Generate at most so many tokens.
@@ -40,7 +40,7 @@ impl<'a> Generator<'a> {
         if prompt.len() >= max_seq_len {
             bail!("the prompt's {} tokens leave no room within max_seq_len {max_seq_len}", prompt.len());
         }
-        let capacity = max_seq_len.min(prompt.len() + limits.max_tokens);
+        let capacity = max_seq_len.min(prompt.len().saturating_add(limits.max_tokens));
         let cache = KvCache::new(model, 1, capacity)?;
         Ok(Self { model, cache, sampler, limits, pending: prompt.to_vec(), n_generated: 0 })
     }

@@ -10,8 +10,8 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// How a token is chosen.
 // ANCHOR: sampling
+/// How a token is chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Sampling {
     /// The most likely token; the first of equals.
@@ -56,8 +56,8 @@ impl Sampling {
 }
 // ANCHOR_END: sampling
 
-/// Draws tokens; its random numbers depend on the seed alone.
 // ANCHOR: sampler
+/// Draws tokens; its random numbers depend on the seed alone.
 #[derive(Debug, Clone)]
 pub struct Sampler {
     sampling: Sampling,
@@ -77,10 +77,13 @@ impl Sampler {
     /// The next token, given the logits `(vocab_size)`.
     ///
     /// # Errors
-    /// If there is no logit, or one is NaN.
+    /// If one of the logits is NaN or +∞, or none is finite. -∞ is a token that cannot be drawn.
     pub fn sample(&mut self, logits: &[f32]) -> Result<u32> {
-        if logits.is_empty() || logits.iter().any(|logit| logit.is_nan()) {
-            bail!("cannot choose among {} logits of which some may be NaN", logits.len());
+        if let Some(logit) = logits.iter().find(|logit| logit.is_nan() || **logit == f32::INFINITY) {
+            bail!("one of the {} logits is {logit}; the model's weights may be damaged", logits.len());
+        }
+        if !logits.iter().any(|logit| logit.is_finite()) {
+            bail!("none of the {} logits is finite: there is no token to choose", logits.len());
         }
         match self.sampling {
             Sampling::Greedy => Ok(most_likely(logits)),
@@ -91,7 +94,9 @@ impl Sampler {
         }
     }
 }
+// ANCHOR_END: sampler
 
+// ANCHOR: candidates
 /// The tokens that may be drawn with their probabilities (not summing to one after a cut), most likely first.
 pub fn candidates(logits: &[f32], temperature: f64, top_k: Option<usize>, top_p: f64) -> Vec<(u32, f64)> {
     let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
@@ -109,7 +114,9 @@ pub fn candidates(logits: &[f32], temperature: f64, top_k: Option<usize>, top_p:
     tokens.truncate(n_kept.map_or(tokens.len(), |last| last + 1));
     tokens.iter().map(|(token, weight)| (*token, weight / total)).collect()
 }
+// ANCHOR_END: candidates
 
+// ANCHOR: draw
 /// The token at `point` (0 to 1) of the candidates laid end to end.
 fn draw(candidates: &[(u32, f64)], point: f64) -> u32 {
     let total: f64 = candidates.iter().map(|(_, weight)| weight).sum();
@@ -123,7 +130,7 @@ fn draw(candidates: &[(u32, f64)], point: f64) -> u32 {
     // Rounding may leave a crumb at the very end.
     candidates.last().map_or(0, |(token, _)| *token)
 }
-// ANCHOR_END: sampler
+// ANCHOR_END: draw
 
 fn most_likely(logits: &[f32]) -> u32 {
     let mut best = 0;
@@ -207,6 +214,8 @@ mod tests {
                 && random(1.0, None, 0.0)
         );
         let mut sampler = Sampler::new(Sampling::Greedy, 0).unwrap();
-        assert!(sampler.sample(&[]).is_err() && sampler.sample(&[f32::NAN]).is_err());
+        assert!(sampler.sample(&[]).is_err() && sampler.sample(&[0.0, f32::NAN]).is_err());
+        assert!(sampler.sample(&[0.0, f32::INFINITY]).is_err() && sampler.sample(&[f32::NEG_INFINITY; 2]).is_err());
+        assert_eq!(sampler.sample(&[f32::NEG_INFINITY, 0.0]).unwrap(), 1);
     }
 }

@@ -97,7 +97,9 @@ fn stop_tokens_and_limits_end_the_text() {
     assert_eq!(stopped, free[..first]);
     assert!(generate(&model, &ids(5), greedy(), limits(0, vec![])).unwrap().is_empty());
     // 24 positions, 5 of them the prompt: the last token that fits is sampled at position 24.
-    assert_eq!(generate(&model, &ids(5), greedy(), limits(99, vec![])).unwrap().len(), 20);
+    for max_tokens in [99, usize::MAX] {
+        assert_eq!(generate(&model, &ids(5), greedy(), limits(max_tokens, vec![])).unwrap().len(), 20);
+    }
     let mut generator = Generator::new(&model, &ids(5), greedy(), limits(2, vec![])).unwrap();
     assert!(
         generator.next().is_some()

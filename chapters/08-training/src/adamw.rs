@@ -14,8 +14,8 @@ use tensors::Parameters;
 
 use crate::Gradients;
 
+// ANCHOR: adamw_config
 /// The constants of AdamW.
-// ANCHOR: adamw
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamWConfig {
@@ -34,7 +34,9 @@ impl Default for AdamWConfig {
         Self { beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1 }
     }
 }
+// ANCHOR_END: adamw_config
 
+// ANCHOR: adamw
 /// The optimiser's state: two moments for each parameter, and how many steps it took.
 #[derive(Debug, Clone)]
 pub struct AdamW {
@@ -85,8 +87,10 @@ impl AdamW {
         }
         Ok(())
     }
-    // ANCHOR_END: adamw
+}
+// ANCHOR_END: adamw
 
+impl AdamW {
     /// Number of steps taken.
     pub fn n_steps(&self) -> usize {
         self.n_steps

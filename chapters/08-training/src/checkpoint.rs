@@ -18,8 +18,8 @@ use crate::{AdamW, TrainConfig};
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 const STATE_FILE: &str = "trainer.json";
 
-/// All that a run must know to go on, besides tensors.
 // ANCHOR: state
+/// All that a run must know to go on, besides tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainerState {
     /// Steps taken.
@@ -33,11 +33,11 @@ pub struct TrainerState {
 }
 // ANCHOR_END: state
 
+// ANCHOR: save
 /// Writes `folder/step-N` in one piece and deletes older checkpoints beyond `keep`.
 ///
 /// # Errors
 /// If it cannot be written; earlier checkpoints are then untouched.
-// ANCHOR: save
 pub fn save(
     folder: &Path,
     state: &TrainerState,
@@ -83,12 +83,12 @@ pub fn list(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
     Ok(found)
 }
 
+// ANCHOR: load
 /// Reads a checkpoint into `model` and `optimizer` and returns its state.
 ///
 /// # Errors
 /// If a file is missing or damaged, or the checkpoint belongs to another model or other settings; the message says which, and
 /// the model is unchanged unless its own weights were the last to fail.
-// ANCHOR: load
 pub fn load(path: &Path, config: &TrainConfig, model: &Transformer, optimizer: &mut AdamW) -> Result<TrainerState> {
     let file = path.join(STATE_FILE);
     let text = fs::read_to_string(&file).map_err(|error| at(&file, "cannot read", error))?;

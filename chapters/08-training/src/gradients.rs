@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Result, Tensor, bail};
 use tensors::Parameters;
 
-/// The gradient of each parameter, in the order of the names.
 // ANCHOR: gradients
+/// The gradient of each parameter, in the order of the names.
 #[derive(Debug, Clone, Default)]
 pub struct Gradients {
     sums: BTreeMap<String, Tensor>,
@@ -52,9 +52,11 @@ impl Gradients {
         self.sums.get(name)
     }
 }
+// ANCHOR_END: gradients
 
+// ANCHOR: clip_factor
 /// The factor that limits a gradient of norm `norm` to `max_norm`.
 pub fn clip_factor(norm: f64, max_norm: f64) -> f64 {
     if norm > max_norm { max_norm / norm } else { 1.0 }
 }
-// ANCHOR_END: gradients
+// ANCHOR_END: clip_factor

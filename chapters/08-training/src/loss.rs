@@ -9,8 +9,8 @@ use batches::Batch;
 use candle_core::{Result, Tensor};
 use transformer::Transformer;
 
-/// The loss of one micro-batch, summed over its targets.
 // ANCHOR: micro_loss
+/// The loss of one micro-batch, summed over its targets.
 #[derive(Debug, Clone)]
 pub struct MicroLoss {
     /// The sum, a scalar with a graph.

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use candle_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// What is known after one step. Values that a step has not are absent.
 // ANCHOR: metrics
+/// What is known after one step. Values that a step has not are absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Number of steps taken, this one included.

@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Learning rate by step.
 // ANCHOR: schedule
+/// Learning rate by step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {

@@ -77,7 +77,7 @@ fn schedule(out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A model of a few thousand parameters.
+/// A model of about twenty thousand parameters.
 fn tiny() -> Result<Transformer> {
     let config = ModelConfig {
         vocab_size: 32,
@@ -86,7 +86,7 @@ fn tiny() -> Result<Transformer> {
         n_heads: 4,
         n_kv_heads: 2,
         d_ff: 64,
-        max_seq_len: 32,
+        max_seq_len: 64,
         rope_theta: 10_000.0,
         rms_norm_eps: 1e-5,
         tie_embeddings: true,

@@ -12,8 +12,8 @@ use crate::checkpoint::{self, TrainerState};
 use crate::gradients::clip_factor;
 use crate::{AdamW, AdamWConfig, Gradients, Metrics, MicroLoss, RunDir, Schedule};
 
-/// What is learned.
 // ANCHOR: task
+/// What is learned.
 pub trait Task {
     /// The loss of the next micro-batch.
     ///
@@ -38,8 +38,8 @@ pub trait Task {
 }
 // ANCHOR_END: task
 
-/// The settings of a training run.
 // ANCHOR: train_config
+/// The settings of a training run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
@@ -107,8 +107,8 @@ impl TrainConfig {
     }
 }
 
-/// A model in training.
 // ANCHOR: trainer
+/// A model in training.
 #[derive(Debug)]
 pub struct Trainer<'a> {
     model: &'a Transformer,
@@ -127,29 +127,6 @@ impl<'a> Trainer<'a> {
         config.validate()?;
         let optimizer = AdamW::new(config.optimizer, model.parameters())?;
         Ok(Self { model, config, optimizer, step: 0, n_tokens: 0 })
-    }
-
-    /// Trains up to the last step, logging and saving to `run` if there is one. `observe` sees every step.
-    ///
-    /// # Errors
-    /// If the loss is not finite, or data, model or disk fail.
-    pub fn run(&mut self, task: &mut dyn Task, run: Option<&RunDir>, observe: &mut dyn FnMut(&Metrics)) -> Result<()> {
-        let started = Instant::now();
-        while self.step < self.config.steps {
-            let mut metrics = self.train_step(task)?;
-            metrics.elapsed_s = started.elapsed().as_secs_f64();
-            if self.is_due(self.config.validate_every) {
-                metrics.extras.extend(task.validate()?);
-            }
-            observe(&metrics);
-            if let Some(run) = run {
-                run.append(&metrics)?;
-                if self.is_due(self.config.checkpoint_every) {
-                    self.save(task, run)?;
-                }
-            }
-        }
-        Ok(())
     }
 
     /// One optimiser step: sum, clip, update.
@@ -197,13 +174,43 @@ impl<'a> Trainer<'a> {
             extras,
         })
     }
-    // ANCHOR_END: trainer
+}
+// ANCHOR_END: trainer
 
-    /// Steps taken so far.
-    pub fn step(&self) -> usize {
-        self.step
+// ANCHOR: run
+impl Trainer<'_> {
+    /// Trains up to the last step, logging and saving to `run` if there is one. `observe` sees every step.
+    ///
+    /// # Errors
+    /// If the loss is not finite, or data, model or disk fail.
+    pub fn run(&mut self, task: &mut dyn Task, run: Option<&RunDir>, observe: &mut dyn FnMut(&Metrics)) -> Result<()> {
+        let started = Instant::now();
+        while self.step < self.config.steps {
+            let mut metrics = self.train_step(task)?;
+            metrics.elapsed_s = started.elapsed().as_secs_f64();
+            if self.is_due(self.config.validate_every) {
+                metrics.extras.extend(task.validate()?);
+            }
+            observe(&metrics);
+            if let Some(run) = run {
+                run.append(&metrics)?;
+                if self.is_due(self.config.checkpoint_every) {
+                    self.save(task, run)?;
+                }
+            }
+        }
+        Ok(())
     }
 
+    /// Whether something that happens after every `period` steps happens now.
+    fn is_due(&self, period: usize) -> bool {
+        self.step == self.config.steps || (period > 0 && self.step.is_multiple_of(period))
+    }
+}
+// ANCHOR_END: run
+
+// ANCHOR: resume
+impl Trainer<'_> {
     /// Writes a checkpoint of this moment.
     ///
     /// # Errors
@@ -230,9 +237,12 @@ impl<'a> Trainer<'a> {
         (self.step, self.n_tokens) = (state.step, state.n_tokens);
         Ok(self.step)
     }
+}
+// ANCHOR_END: resume
 
-    /// Whether something that happens after every `period` steps happens now.
-    fn is_due(&self, period: usize) -> bool {
-        self.step == self.config.steps || (period > 0 && self.step.is_multiple_of(period))
+impl Trainer<'_> {
+    /// Steps taken so far.
+    pub fn step(&self) -> usize {
+        self.step
     }
 }

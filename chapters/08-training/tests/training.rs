@@ -241,6 +241,7 @@ fn resume_error(run: &RunDir, model: &Transformer, config: TrainConfig) -> Strin
     Trainer::new(model, config).unwrap().resume(&mut counting(model), run).unwrap_err().to_string()
 }
 
+// ANCHOR: kill
 #[test]
 fn a_kill_during_a_save_leaves_a_checkpoint_that_loads() {
     let folder = tempfile::tempdir().unwrap();
@@ -265,6 +266,7 @@ fn a_kill_during_a_save_leaves_a_checkpoint_that_loads() {
     trainer.save(&counting(&model), &run).unwrap();
     assert!(complete.join("trainer.json").exists());
 }
+// ANCHOR_END: kill
 
 #[test]
 fn checkpoints_of_other_settings_or_models_are_refused_by_name() {

@@ -1,0 +1,90 @@
+//! The first stage: from the records of an archive to the main text of their pages.
+//!
+//! Records are read in order, a chunk at a time, and a chunk's pages are extracted on all threads; memory holds one
+//! chunk of HTML and all text. Pages with an HTTP status other than 2xx and pages without any text are dropped with a
+//! reason; damaged records are collected with their place in the file.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::document::Document;
+use crate::funnel::StageReport;
+use crate::html;
+use crate::pipeline::{Progress, Stage};
+use crate::warc::{RecordKind, WarcProblem, WarcReader, WarcRecord};
+
+/// The text of an archive's pages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extracted {
+    /// Pages with text, in the archive's order.
+    pub documents: Vec<Document>,
+    /// Pages and bytes in and out.
+    pub report: StageReport,
+    /// Records that could not be read.
+    pub problems: Vec<WarcProblem>,
+}
+
+/// Records that are in memory as HTML at one time.
+const CHUNK_RECORDS: usize = 1024;
+
+// ANCHOR: extract_warc
+/// Reads a WARC file and extracts the main text of every page, a chunk of records at a time.
+///
+/// # Errors
+/// The file cannot be opened. Damaged records are no error: they are in [`Extracted::problems`].
+pub fn extract_warc(path: &Path, progress: Progress) -> std::io::Result<Extracted> {
+    let mut extracted = Extracted {
+        documents: Vec::new(),
+        report: StageReport::entering(Stage::Extraction, &[]),
+        problems: Vec::new(),
+    };
+    let mut reader = WarcReader::open(path)?;
+    loop {
+        let chunk: Vec<_> = reader.by_ref().take(CHUNK_RECORDS).collect();
+        if chunk.is_empty() {
+            extracted.report.leaving(&extracted.documents);
+            return Ok(extracted);
+        }
+        let pages: Vec<_> = chunk.into_par_iter().map(|record| record.map(extract_record)).collect();
+        for page in pages {
+            extracted.take(page);
+        }
+        progress(Stage::Extraction, extracted.report.documents_in, 0);
+    }
+}
+// ANCHOR_END: extract_warc
+
+/// A page's size before extraction, and its text or the reason why there is none.
+type ExtractedRecord = (usize, Result<Document, String>);
+
+fn extract_record(record: WarcRecord) -> ExtractedRecord {
+    let n_bytes = record.text.len();
+    if let Some(status) = record.http_status.filter(|status| !(200..300).contains(status)) {
+        return (n_bytes, Err(format!("status {status}")));
+    }
+    let text = match record.kind {
+        RecordKind::Conversion => record.text,
+        RecordKind::Response | RecordKind::Resource => html::extract(&record.text).text,
+    };
+    if text.trim().is_empty() {
+        return (n_bytes, Err("no text".into()));
+    }
+    (n_bytes, Ok(Document { id: record.id, url: record.url, text }))
+}
+
+impl Extracted {
+    fn take(&mut self, page: Result<ExtractedRecord, WarcProblem>) {
+        match page {
+            Err(problem) => self.problems.push(problem),
+            Ok((n_bytes, page)) => {
+                self.report.documents_in += 1;
+                self.report.bytes_in += n_bytes;
+                match page {
+                    Ok(document) => self.documents.push(document),
+                    Err(reason) => *self.report.reasons.entry(reason).or_default() += 1,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Turns a part of a parsed page into readable text: headings, paragraphs, lists, tables and code.
+//!
+//! The form is Markdown's plain core: `# ` before headings, `- ` or `1. ` before list items, ` | ` between the cells of
+//! a row, backticks around code in a line, and code blocks verbatim between fences. White space between words is one
+//! space. The walk is a loop over the tree's open and close events, so the depth of a page costs no stack.
+//!
+//! The caller says which elements are dropped, and whether blocks go that are mostly links.
+
+use ego_tree::NodeRef;
+use ego_tree::iter::Edge;
+use scraper::node::{Element, Node};
+
+use super::blocks::{Block, join};
+use super::density::{Counts, Links, SEVERAL_LINKS};
+use super::role::{Role, role};
+
+/// Writes the text below `root` without the elements for which `drops` is true.
+// ANCHOR: render
+pub(crate) fn render(
+    root: NodeRef<'_, Node>,
+    links: Links,
+    drops: impl Fn(NodeRef<'_, Node>, &Element) -> bool,
+) -> String {
+    let mut writer = Writer::new(links);
+    let mut dropped = None;
+    for edge in root.traverse() {
+        match edge {
+            Edge::Open(node) if dropped.is_none() => match node.value() {
+                Node::Text(text) => writer.text(text),
+                Node::Element(element) if drops(node, element) => dropped = Some(node.id()),
+                Node::Element(element) => writer.open(element),
+                _ => {}
+            },
+            Edge::Close(node) if dropped == Some(node.id()) => dropped = None,
+            Edge::Close(node) if dropped.is_none() => {
+                if let Node::Element(element) = node.value() {
+                    writer.close(element);
+                }
+            }
+            _ => {}
+        }
+    }
+    writer.finish()
+}
+// ANCHOR_END: render
+
+/// Where an open container began.
+struct Container {
+    n_blocks: usize,
+    counts: Counts,
+}
+
+struct Writer {
+    links: Links,
+    blocks: Vec<Block>,
+    counts: Counts,
+    containers: Vec<Container>,
+    /// The block that is being written, and the counts at its start.
+    line: String,
+    line_counts: Counts,
+    has_pending_space: bool,
+    /// Open lists: the number of the next item where they are ordered.
+    lists: Vec<Option<usize>>,
+    /// What the next block begins with.
+    marker: Option<String>,
+    is_row: bool,
+    is_term: bool,
+    joins_term: bool,
+    /// Inside a heading or a signature, where inner blocks do not break the line.
+    n_unbroken: usize,
+    n_open_links: usize,
+    /// The text of the open `<pre>`, and how many are open.
+    verbatim: String,
+    n_pre: usize,
+}
+
+impl Writer {
+    fn new(links: Links) -> Writer {
+        Writer {
+            links,
+            blocks: Vec::new(),
+            counts: Counts::default(),
+            containers: Vec::new(),
+            line: String::new(),
+            line_counts: Counts::default(),
+            has_pending_space: false,
+            lists: Vec::new(),
+            marker: None,
+            is_row: false,
+            is_term: false,
+            joins_term: false,
+            n_unbroken: 0,
+            n_open_links: 0,
+            verbatim: String::new(),
+            n_pre: 0,
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if self.n_pre > 0 {
+            self.verbatim.push_str(text);
+            return;
+        }
+        for c in text.chars() {
+            if c.is_whitespace() {
+                self.has_pending_space = true;
+            } else if !matches!(c, '\u{ad}' | '\u{200b}' | '\u{feff}') {
+                self.push_space();
+                self.line.push(c);
+                self.counts.n_chars += 1;
+                // A heading that is a link is a heading.
+                if self.n_open_links > 0 && self.n_unbroken == 0 {
+                    self.counts.n_link_chars += 1;
+                }
+            }
+        }
+    }
+
+    fn push_space(&mut self) {
+        if self.has_pending_space && !self.line.is_empty() && !self.line.ends_with('\n') {
+            self.line.push(' ');
+        }
+        self.has_pending_space = false;
+    }
+
+    fn open(&mut self, element: &Element) {
+        let role = role(element);
+        if self.n_pre > 0 {
+            self.open_in_pre(role);
+            return;
+        }
+        match role {
+            Role::Inline => {}
+            Role::Link => {
+                self.n_open_links += 1;
+                self.counts.n_links += 1;
+            }
+            Role::Code if self.n_unbroken == 0 => {
+                self.push_space();
+                self.line.push('`');
+            }
+            Role::Code => {}
+            Role::Break => {
+                self.has_pending_space = false;
+                if !self.line.is_empty() && self.n_unbroken == 0 && !self.is_row {
+                    self.line.push('\n');
+                } else {
+                    self.has_pending_space = true;
+                }
+            }
+            Role::Cell => {
+                if self.is_row && !self.line.is_empty() {
+                    self.line.push_str(" |");
+                    self.has_pending_space = true;
+                }
+            }
+            _ if self.n_unbroken > 0 => self.open_unbroken(role),
+            _ => self.open_block(role),
+        }
+    }
+
+    /// A block inside a heading is a word boundary, but headings inside headings must balance.
+    fn open_unbroken(&mut self, role: Role) {
+        self.has_pending_space = true;
+        if matches!(role, Role::Heading(_) | Role::Signature) {
+            self.n_unbroken += 1;
+        }
+    }
+
+    fn open_block(&mut self, role: Role) {
+        self.flush();
+        self.containers.push(Container { n_blocks: self.blocks.len(), counts: self.counts });
+        match role {
+            Role::Heading(_) => self.n_unbroken += 1,
+            Role::Signature => {
+                self.n_unbroken += 1;
+                self.line.push('`');
+            }
+            Role::List { is_ordered } => self.lists.push(is_ordered.then_some(1)),
+            Role::Item => self.marker = Some(self.item_marker()),
+            Role::Term => {
+                self.marker = Some("- ".to_owned());
+                self.is_term = true;
+            }
+            Role::Definition => self.joins_term = true,
+            Role::Row => self.is_row = true,
+            Role::Pre => self.n_pre = 1,
+            _ => {}
+        }
+    }
+
+    fn item_marker(&mut self) -> String {
+        let indent = "  ".repeat(self.lists.len().saturating_sub(1).min(MAX_INDENT));
+        match self.lists.last_mut() {
+            Some(Some(number)) => {
+                *number += 1;
+                format!("{indent}{}. ", *number - 1)
+            }
+            _ => format!("{indent}- "),
+        }
+    }
+
+    fn open_in_pre(&mut self, role: Role) {
+        match role {
+            Role::Pre => self.n_pre += 1,
+            Role::Break => self.verbatim.push('\n'),
+            Role::Block => self.end_verbatim_line(),
+            _ => {}
+        }
+    }
+
+    fn end_verbatim_line(&mut self) {
+        if !self.verbatim.is_empty() && !self.verbatim.ends_with('\n') {
+            self.verbatim.push('\n');
+        }
+    }
+
+    fn close(&mut self, element: &Element) {
+        let role = role(element);
+        if self.n_pre > 0 {
+            match role {
+                Role::Pre => self.n_pre -= 1,
+                Role::Block => self.end_verbatim_line(),
+                _ => {}
+            }
+            if self.n_pre == 0 {
+                self.flush_code();
+                self.containers.pop();
+            }
+            return;
+        }
+        match role {
+            Role::Link => self.n_open_links = self.n_open_links.saturating_sub(1),
+            Role::Code if self.n_unbroken == 0 => self.close_code(),
+            Role::Inline | Role::Code | Role::Break | Role::Cell => {}
+            _ if self.n_unbroken > 1 || self.n_unbroken == 1 && !role.is_heading() => {
+                self.has_pending_space = true;
+                self.n_unbroken -= usize::from(role.is_heading());
+            }
+            _ => self.close_block(role),
+        }
+    }
+
+    /// The closing backtick stands before a space that is still pending; an empty pair disappears.
+    fn close_code(&mut self) {
+        if self.line.ends_with('`') && self.line.len() - self.line.trim_end_matches('`').len() == 1 {
+            self.line.pop();
+        } else if !self.line.is_empty() {
+            self.line.push('`');
+        }
+    }
+
+    fn close_block(&mut self, role: Role) {
+        match role {
+            Role::Heading(level) => self.flush_as(Some(level)),
+            Role::Signature => {
+                self.line.push('`');
+                self.flush();
+            }
+            _ => self.flush(),
+        }
+        match role {
+            Role::Heading(_) | Role::Signature => self.n_unbroken = 0,
+            Role::List { .. } => drop(self.lists.pop()),
+            Role::Item => self.marker = None,
+            Role::Term => (self.marker, self.is_term) = (None, false),
+            Role::Definition => self.joins_term = false,
+            Role::Row => self.is_row = false,
+            _ => {}
+        }
+        let Some(container) = self.containers.pop() else { return };
+        // Items are judged with their list: one item may well be a link.
+        let is_judged = self.links == Links::DropDense && !matches!(role, Role::Item | Role::Term | Role::Definition);
+        if is_judged && self.counts.is_link_dense_since(container.counts) {
+            let is_menu = self.counts.n_links - container.counts.n_links >= SEVERAL_LINKS;
+            self.blocks.truncate(container.n_blocks);
+            // A menu goes with the heading that introduced it.
+            if is_menu && self.blocks.last().is_some_and(|block| block.heading.is_some_and(|level| level > 1)) {
+                self.blocks.pop();
+            }
+            self.counts = container.counts;
+            self.line_counts = self.counts;
+        }
+    }
+
+    fn flush(&mut self) {
+        self.flush_as(None);
+    }
+
+    /// Ends the block that is being written.
+    fn flush_as(&mut self, heading: Option<u8>) {
+        self.has_pending_space = false;
+        let line = std::mem::take(&mut self.line);
+        let before = std::mem::replace(&mut self.line_counts, self.counts);
+        let text = line.trim();
+        if text.is_empty() || text.chars().all(|c| matches!(c, '`' | '|' | ' ')) {
+            return;
+        }
+        let is_prose = heading.is_none() && self.marker.is_none() && self.lists.is_empty() && !self.joins_term;
+        if is_prose && self.links == Links::DropDense && self.counts.is_link_dense_since(before) {
+            self.counts = before;
+            self.line_counts = before;
+            return;
+        }
+        if std::mem::take(&mut self.joins_term)
+            && let Some(term) = self.blocks.last_mut().filter(|block| block.is_term)
+        {
+            term.text.push_str(": ");
+            term.text.push_str(text);
+            term.is_term = false;
+            return;
+        }
+        let is_tight = self.marker.is_some() || self.is_row;
+        let prefix = match heading {
+            Some(level) => format!("{} ", "#".repeat(usize::from(level))),
+            None => self.marker.take().unwrap_or_default(),
+        };
+        self.blocks.push(Block { text: prefix + text, heading, is_tight, is_term: self.is_term });
+    }
+
+    fn flush_code(&mut self) {
+        let code = std::mem::take(&mut self.verbatim);
+        let code = code.trim_end().trim_start_matches(['\n', '\r']);
+        if code.is_empty() {
+            return;
+        }
+        self.counts.n_chars += code.len();
+        self.line_counts = self.counts;
+        let fence = if code.contains("```") { "````" } else { "```" };
+        let text = format!("{fence}\n{code}\n{fence}");
+        self.blocks.push(Block { text, heading: None, is_tight: false, is_term: false });
+    }
+
+    fn finish(mut self) -> String {
+        self.flush();
+        join(self.blocks)
+    }
+}
+
+const MAX_INDENT: usize = 8;

@@ -1,0 +1,237 @@
+//! The stages in order, and the funnel that they make.
+//!
+//! ```text
+//! WARC -> extraction -> language -> quality -> PII -> exact dedup -> near dedup -> decontamination -> documents
+//! ```
+//!
+//! Cheap filters stand before costly ones, and filters that look at one page before those that compare pages: a page
+//! in German need not be compared with anything. PII comes before deduplication, so that pages which differ only
+//! in an address are equal; extraction comes first, so that they may differ in their layout.
+//!
+//! Every stage keeps the order of the documents, and none depends on the number of threads.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::decontaminate::{self, DecontaminateConfig, TestItem};
+use crate::document::Document;
+use crate::exact_dedup;
+pub use crate::funnel::{Funnel, StageReport};
+use crate::language::{self, LanguageConfig};
+use crate::minhash::{self, MinHashConfig};
+use crate::pii::{self, Masked, PiiConfig};
+use crate::quality::{self, QualityConfig};
+use crate::setting::InvalidSetting;
+
+/// A stage of the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// HTML to main text.
+    Extraction,
+    /// Pages in other languages go.
+    Language,
+    /// Pages that break a quality rule go.
+    Quality,
+    /// Personal data is masked.
+    Pii,
+    /// Copies go.
+    ExactDedup,
+    /// Near copies go.
+    NearDedup,
+    /// Pages with exam questions go.
+    Decontamination,
+}
+
+impl Stage {
+    /// All stages in order.
+    pub const ALL: [Stage; 7] = [
+        Stage::Extraction,
+        Stage::Language,
+        Stage::Quality,
+        Stage::Pii,
+        Stage::ExactDedup,
+        Stage::NearDedup,
+        Stage::Decontamination,
+    ];
+
+    /// The name in snake case, as it stands in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Extraction => "extraction",
+            Stage::Language => "language",
+            Stage::Quality => "quality",
+            Stage::Pii => "pii",
+            Stage::ExactDedup => "exact_dedup",
+            Stage::NearDedup => "near_dedup",
+            Stage::Decontamination => "decontamination",
+        }
+    }
+}
+
+/// The settings of all stages.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PipelineConfig {
+    /// Which language to keep.
+    pub language: LanguageConfig,
+    /// Thresholds of the quality rules.
+    pub quality: QualityConfig,
+    /// Placeholders for personal data.
+    pub pii: PiiConfig,
+    /// Shingles, signature and threshold.
+    pub minhash: MinHashConfig,
+    /// How much of an exam item betrays it.
+    pub decontaminate: DecontaminateConfig,
+}
+
+impl PipelineConfig {
+    /// The settings for technical documentation such as Rust's own.
+    pub fn documentation() -> Self {
+        let language = LanguageConfig { min_confidence: 0.0, min_letters: 200, ..LanguageConfig::default() };
+        let minhash = MinHashConfig { min_similarity: 0.8, ..MinHashConfig::default() };
+        Self { language, quality: QualityConfig::documentation(), minhash, ..Self::default() }
+    }
+
+    /// Checks all settings.
+    ///
+    /// # Errors
+    /// The first setting outside its range.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        self.language.validate()?;
+        self.quality.validate()?;
+        self.pii.validate()?;
+        self.minhash.validate()?;
+        self.decontaminate.validate()
+    }
+}
+
+/// Called with a stage, the number of pages done and the number of all (0 if unknown), from any thread.
+pub type Progress<'a> = &'a (dyn Fn(Stage, usize, usize) + Sync);
+
+/// A document that a stage dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removal {
+    /// The document's id.
+    pub id: String,
+    /// Where it was dropped.
+    pub stage: Stage,
+    /// Why.
+    pub reason: String,
+    /// For a duplicate the id of the document that stayed in its place.
+    pub twin: Option<String>,
+}
+
+/// What the pipeline made of the documents, and all that it decided.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cleaned {
+    /// The clean documents in their old order.
+    pub documents: Vec<Document>,
+    /// Documents and bytes in and out of each stage.
+    pub funnel: Funnel,
+    /// Every dropped document.
+    pub removed: Vec<Removal>,
+    /// Every masked piece of personal data, with its document's id.
+    pub masked: Vec<(String, String)>,
+}
+
+// ANCHOR: clean
+/// Runs all stages after extraction. `exam` may be empty.
+///
+/// # Errors
+/// A setting outside its range.
+pub fn clean(
+    documents: Vec<Document>,
+    config: &PipelineConfig,
+    exam: &[TestItem],
+    progress: Progress,
+) -> Result<Cleaned, InvalidSetting> {
+    config.validate()?;
+    let mut run = Run { progress, done: Cleaned { documents, ..Cleaned::default() } };
+    run.filter(Stage::Language, |d| language::reject_reason(&d.text, &config.language));
+    run.filter(Stage::Quality, |d| quality::reject_reason(&d.text, &config.quality).map(String::from));
+    run.mask(&config.pii);
+    run.deduplicate(Stage::ExactDedup, exact_dedup::duplicates);
+    run.deduplicate(Stage::NearDedup, |documents| minhash::near_duplicates(documents, &config.minhash));
+    run.decontaminate(exam, &config.decontaminate);
+    Ok(run.done)
+}
+// ANCHOR_END: clean
+
+struct Run<'a> {
+    progress: Progress<'a>,
+    done: Cleaned,
+}
+
+impl Run<'_> {
+    /// Drops the documents for which `reason` gives one.
+    fn filter(&mut self, stage: Stage, reason: impl Fn(&Document) -> Option<String> + Sync) {
+        let verdicts = self.each(stage, |document| reason(document).map(|reason| (reason, None)));
+        self.drop_where(stage, verdicts);
+    }
+
+    /// Replaces personal data; drops nothing.
+    fn mask(&mut self, config: &PiiConfig) {
+        let mut report = StageReport::entering(Stage::Pii, &self.done.documents);
+        let masked: Vec<Masked> = self.each(Stage::Pii, |document| pii::mask(&document.text, config));
+        for (document, masked) in self.done.documents.iter_mut().zip(masked) {
+            report.n_masked += masked.spans.len();
+            self.done.masked.extend(masked.spans.into_iter().map(|span| (document.id.clone(), span)));
+            document.text = masked.text;
+        }
+        report.leaving(&self.done.documents);
+        self.done.funnel.stages.push(report);
+    }
+
+    /// Drops the documents for which `twins` names an earlier one.
+    fn deduplicate(&mut self, stage: Stage, twins: impl Fn(&[Document]) -> Vec<Option<usize>>) {
+        let n = self.done.documents.len();
+        (self.progress)(stage, 0, n);
+        let id_of = |i: usize| self.done.documents[i].id.clone();
+        let twins = twins(&self.done.documents);
+        let verdicts = twins.into_iter().map(|twin| twin.map(|i| ("duplicate".to_string(), Some(id_of(i))))).collect();
+        self.drop_where(stage, verdicts);
+        (self.progress)(stage, n, n);
+    }
+
+    fn decontaminate(&mut self, exam: &[TestItem], config: &DecontaminateConfig) {
+        let stage = Stage::Decontamination;
+        let n = self.done.documents.len();
+        (self.progress)(stage, 0, n);
+        let found = decontaminate::contaminated(&self.done.documents, exam, config);
+        let verdicts = found.into_iter().map(|hit| hit.then(|| ("exam question".to_string(), None))).collect();
+        self.drop_where(stage, verdicts);
+        (self.progress)(stage, n, n);
+    }
+
+    /// Applies `judge` to all documents, on all threads.
+    fn each<T: Send>(&self, stage: Stage, judge: impl Fn(&Document) -> T + Sync) -> Vec<T> {
+        let n = self.done.documents.len();
+        let n_done = AtomicUsize::new(0);
+        let judged = |document: &Document| {
+            let judged = judge(document);
+            (self.progress)(stage, n_done.fetch_add(1, Ordering::Relaxed) + 1, n);
+            judged
+        };
+        self.done.documents.par_iter().map(judged).collect()
+    }
+
+    /// Drops the documents with a reason and reports the stage.
+    fn drop_where(&mut self, stage: Stage, verdicts: Vec<Option<(String, Option<String>)>>) {
+        let mut report = StageReport::entering(stage, &self.done.documents);
+        let documents = std::mem::take(&mut self.done.documents);
+        for (document, verdict) in documents.into_iter().zip(verdicts) {
+            match verdict {
+                None => self.done.documents.push(document),
+                Some((reason, twin)) => {
+                    *report.reasons.entry(reason.clone()).or_default() += 1;
+                    self.done.removed.push(Removal { id: document.id, stage, reason, twin });
+                }
+            }
+        }
+        report.leaving(&self.done.documents);
+        self.done.funnel.stages.push(report);
+    }
+}

@@ -1,0 +1,284 @@
+//! Main-content extraction, on small pages whose content is known.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Instant;
+
+use corpus::html::extract;
+use proptest::prelude::*;
+
+const PROSE: &str = "The ferry to Aldmoor leaves at nine and crosses the bay in an hour, which gives time for tea and a look at the seals on the rocks.";
+const MORE: &str = "In winter it runs twice a week, and then the post, the bread and the doctor all travel on the same morning boat to the island.";
+
+fn text_of(body: &str) -> String {
+    extract(&format!("<!doctype html><html><head><title>t</title></head><body>{body}</body></html>")).text
+}
+
+/// The content survives and the junk does not.
+fn assert_drops(junk: &str) {
+    let text = text_of(&format!("{junk}<div><p>{PROSE}</p><p>{MORE}</p></div>{junk}"));
+    assert_eq!(text, format!("{PROSE}\n\n{MORE}"), "junk: {junk}");
+}
+
+#[test]
+fn title_and_language_are_read() {
+    let page = extract("<html lang=' en-GB '><head><title>\n Aldmoor &amp;\n the bay </title></head><body><p>x</p>");
+    assert_eq!(page.title, "Aldmoor & the bay");
+    assert_eq!(page.lang.as_deref(), Some("en-GB"));
+    assert_eq!(extract("<p>x</p>").lang, None);
+}
+
+#[test]
+fn furniture_is_dropped_by_its_element() {
+    for junk in [
+        "<script>var words = 'these are not words of the page';</script>",
+        "<style>p { color: red }</style>",
+        "<nav>Home and other places</nav>",
+        "<header>Aldmoor Gazette, founded long ago</header>",
+        "<footer>All rights reserved by somebody</footer>",
+        "<aside>You may also like something else</aside>",
+        "<form>Name <input name=q> <button>Send</button></form>",
+        "<noscript>Please turn on scripts</noscript>",
+        "<iframe src=x>frame text</iframe>",
+        "<svg><text>drawn words</text></svg>",
+        "<template><p>not there yet</p></template>",
+        "<!-- a comment -->",
+        "<dialog open>Wait!</dialog>",
+    ] {
+        assert_drops(junk);
+    }
+}
+
+#[test]
+fn furniture_is_dropped_by_its_role_or_name() {
+    for junk in [
+        "<div role=navigation>somewhere else</div>",
+        "<div role='banner'>big words</div>",
+        "<div class='cookie-banner'>We use cookies. Accept all?</div>",
+        "<div id='cookieConsent'>We use cookies. Accept all?</div>",
+        "<section class='page_related'>Read something else next</section>",
+        "<ul class='share-buttons'><li>Tell a friend</li></ul>",
+        "<div class='breadcrumb'>Home / Ferries / Aldmoor</div>",
+        "<p class='ad'>Buy now</p>",
+    ] {
+        assert_drops(junk);
+    }
+}
+
+#[test]
+fn hidden_text_is_dropped() {
+    for junk in [
+        "<p hidden>unseen</p>",
+        "<p style='Display : NONE'>unseen</p>",
+        "<div aria-hidden=true>unseen</div>",
+        "<div style='color:red;visibility:hidden'>unseen</div>",
+    ] {
+        assert_drops(junk);
+    }
+}
+
+#[test]
+fn blocks_of_links_are_dropped_without_any_name() {
+    for junk in [
+        "<ul><li><a href=a>Ferries</a></li><li><a href=b>Trains and buses</a></li><li><a href=c>Contact</a></li></ul>",
+        "<div><a href=a>Ferries</a> | <a href=b>Trains</a> | <a href=c>Contact</a></div>",
+        "<p><a href=a>Read the next article about seals</a></p>",
+        "<table><tr><td><a href=a>Mon</a></td><td><a href=b>Tue</a></td><td><a href=c>Wed</a></td></tr></table>",
+        "<h2>Most read</h2><ul><li><a href=a>One</a></li><li><a href=b>Two</a></li><li><a href=c>Three</a></li></ul><h2></h2>",
+    ] {
+        assert_drops(junk);
+    }
+}
+
+#[test]
+fn links_in_prose_stay() {
+    let body = format!(
+        "<p>{PROSE} <a href=a>Timetable</a>, <a href=b>fares</a> and <a href=c>tides</a> are posted.</p><p>{MORE}</p>"
+    );
+    assert_eq!(text_of(&body), format!("{PROSE} Timetable, fares and tides are posted.\n\n{MORE}"));
+}
+
+#[test]
+fn a_headline_that_is_a_link_stays() {
+    let body =
+        format!("<article><header><h1><a href=x>The ferry</a></h1></header><p>{PROSE}</p><p>{MORE}</p></article>");
+    assert_eq!(text_of(&body), format!("# The ferry\n\n{PROSE}\n\n{MORE}"));
+}
+
+#[test]
+fn main_is_preferred_to_the_rest_of_the_body() {
+    let body =
+        format!("<div>Words beside the content</div><main><p>{PROSE}</p><p>{MORE}</p></main><div>More beside</div>");
+    assert_eq!(text_of(&body), format!("{PROSE}\n\n{MORE}"));
+}
+
+#[test]
+fn an_empty_main_is_not_believed() {
+    let body = format!("<main></main><div><p>{PROSE}</p><p>{MORE}</p></div>");
+    assert_eq!(text_of(&body), format!("{PROSE}\n\n{MORE}"));
+}
+
+#[test]
+fn a_page_wrapped_in_a_misnamed_box_is_not_lost() {
+    let body = format!("<div class='layout no-sidebar'><p>{PROSE}</p></div>");
+    assert_eq!(text_of(&body), PROSE);
+    let body = format!("<form action=x><p>{PROSE}</p></form>");
+    assert_eq!(text_of(&body), PROSE);
+}
+
+#[test]
+fn structure_is_written_as_plain_markdown() {
+    let body = format!(
+        "<main><h1>Getting <em>there</em></h1><p>{PROSE}<br>Tickets  are\n sold on <b>b</b>oard.</p>\
+         <h2>By boat</h2><ol><li>Walk to the pier.</li><li>Wait:<ul><li>in the shed</li><li><p>or outside</p></li></ul></li></ol>\
+         <h2>Fares</h2><table><tr><th>Who</th><th>Pence</th></tr><tr><td>Adult</td><td>90</td></tr></table>\
+         <dl><dt>Dogs</dt><dd>free</dd><dt>Carts</dt><dd>ask</dd></dl><h2>Nothing here</h2></main>"
+    );
+    let expected = format!(
+        "# Getting there\n\n{PROSE}\nTickets are sold on board.\n\n## By boat\n\n1. Walk to the pier.\n2. Wait:\n  - in the shed\n  \
+         - or outside\n\n## Fares\n\nWho | Pence\nAdult | 90\n- Dogs: free\n- Carts: ask"
+    );
+    assert_eq!(text_of(&body), expected);
+}
+
+#[test]
+fn code_is_kept_verbatim_between_fences() {
+    let code = "fn main() {\n    let x = \"a  b\";\n\n    if x &lt; y {}\n}";
+    let body = format!(
+        "<p>{PROSE}</p><pre><code class=rust>\n{code}\n\n</code></pre><p>Call <code>main( )</code>. {MORE}</p>"
+    );
+    let code = code.replace("&lt;", "<");
+    assert_eq!(text_of(&body), format!("{PROSE}\n\n```\n{code}\n```\n\nCall `main( )`. {MORE}"));
+}
+
+#[test]
+fn code_that_contains_a_fence_gets_a_longer_one() {
+    assert_eq!(text_of("<pre>```\nx\n```</pre>"), "````\n```\nx\n```\n````");
+}
+
+#[test]
+fn code_highlighting_is_not_taken_for_boilerplate() {
+    let body = format!("<p>{PROSE}</p><pre><span class='comments hidden'>// why</span>\n<span class=ad>x</span></pre>");
+    assert_eq!(text_of(&body), format!("{PROSE}\n\n```\n// why\nx\n```"));
+}
+
+#[test]
+fn broken_markup_is_repaired() {
+    let text = extract(&format!("<p>{PROSE}<p><b>{MORE}<div><ul><li>a<li>b</p></i>")).text;
+    assert_eq!(text, format!("{PROSE}\n\n{MORE}\n\n- a\n- b"));
+}
+
+#[test]
+fn deep_nesting_costs_neither_the_stack_nor_the_day() {
+    let n = 100_000;
+    let attacks = [
+        "<div>".repeat(n) + PROSE,
+        "<b>".repeat(n) + &"<p>x".repeat(n) + PROSE,
+        (0..n).map(|i| format!("<code id={i}><p>")).collect::<String>() + PROSE,
+        "<svg>".repeat(n) + PROSE,
+        "<svg><g>".repeat(n) + "</svg>" + PROSE,
+        "<ul><li>".repeat(n) + PROSE,
+        "<table><tr><td>".repeat(n) + PROSE,
+        "<a href=x>".repeat(n) + "</a>" + PROSE,
+        "<rt>".repeat(n) + PROSE,
+        "<span/>".repeat(n) + PROSE,
+        "<blockquote><!-- --!>".repeat(n) + PROSE,
+        format!("<math><style>{}</style></math>", "<mi>".repeat(n)) + PROSE,
+        "</p></div>".repeat(n) + PROSE,
+    ];
+    for attack in &attacks {
+        let start = Instant::now();
+        let text = extract(attack).text;
+        let name = &attack[..30];
+        assert!(text.contains("The ferry to Aldmoor"), "{name}: the text is kept");
+        assert!(start.elapsed().as_secs() < 10, "{name}: took {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn depth_of_ordinary_pages_is_left_alone() {
+    let body = format!("{}<p>{PROSE}</p>{}<ul><li>after</li></ul>", "<div>".repeat(400), "</div>".repeat(400));
+    assert_eq!(text_of(&body), format!("{PROSE}\n\n- after"));
+}
+
+#[test]
+fn a_flattened_page_keeps_what_follows_in_place() {
+    let deep = format!("{}{PROSE}{}", "<div>".repeat(2_000), "</div>".repeat(2_000));
+    let text = text_of(&format!("{deep}<h2>After</h2><p>{MORE}</p>"));
+    assert_eq!(text, format!("{PROSE}\n\n## After\n\n{MORE}"));
+}
+
+fn markup() -> impl Strategy<Value = String> {
+    let tag = prop::sample::select(vec![
+        "<div>",
+        "</div>",
+        "<p>",
+        "</p>",
+        "<pre>",
+        "</pre>",
+        "<code>",
+        "</code>",
+        "<ul>",
+        "<li>",
+        "</ul>",
+        "<table>",
+        "<tr>",
+        "<td>",
+        "</table>",
+        "<h1>",
+        "</h1>",
+        "<h2 class=code-header>",
+        "</h2>",
+        "<a href=x>",
+        "</a>",
+        "<dl><dt>",
+        "<dd>",
+        "</dl>",
+        "<!--",
+        "-->",
+        "<script>",
+        "</script>",
+        "<svg>",
+        "</svg>",
+        "<title>",
+        "<br>",
+        "<main>",
+        "<article>",
+        "<template>",
+        "<select>",
+        "<form>",
+        "<b>",
+        "</b>",
+        "<style",
+        "<a b='",
+        "\u{a0}",
+        "&nbsp;",
+        "&#x110000;",
+        "é",
+        "\u{0}",
+        "<frameset>",
+        "<math>",
+        "<ol>",
+        "</ol>",
+        "<summary>",
+        "<blockquote>",
+    ])
+    .prop_map(str::to_owned);
+    prop::collection::vec(prop_oneof![6 => tag, 2 => "[a-z `|]{0,8}", 1 => any::<String>()], 0..60)
+        .prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_string_is_extracted_without_panic(html in markup()) {
+        let page = extract(&html);
+        prop_assert!(!page.text.contains("\n\n\n") || page.text.contains("```"));
+        prop_assert_eq!(page.text.trim(), page.text.as_str());
+    }
+
+    #[test]
+    fn words_of_plain_paragraphs_all_come_back(words in prop::collection::vec("[a-z]{1,9}", 1..80)) {
+        let body: String = words.chunks(7).map(|chunk| format!("<p>{}</p>\n", chunk.join(" "))).collect();
+        let text = text_of(&body);
+        prop_assert_eq!(text.split_whitespace().collect::<Vec<_>>(), words);
+    }
+}

@@ -1,0 +1,264 @@
+//! Reading folders: every format, every way in which files go wrong, and no document lost beside a bad one.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+
+use corpus::Document;
+use corpus::read::{ReadError, Reading, Skips, read_folder, read_jsonl, write_jsonl};
+use corpus::warc::WarcWriter;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+const PROSE: &str = "The ferry to Aldmoor leaves at nine and crosses the bay in an hour.";
+
+fn folder(files: &[(&str, &[u8])]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    folder
+}
+
+fn ids(reading: &Reading) -> Vec<&str> {
+    reading.documents.iter().map(|document| document.id.as_str()).collect()
+}
+
+fn reasons(skipped: &Skips) -> Vec<(String, u64, &str)> {
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    skipped.first.iter().map(|skipped| (name(&skipped.file), skipped.offset, skipped.reason.as_str())).collect()
+}
+
+#[test]
+fn every_format_is_read_in_the_order_of_names() {
+    let html = format!("<nav>Menu</nav><main><p>{PROSE}</p></main>");
+    let files = folder(&[
+        ("b/2.md", b"# Two"),
+        ("b/1.txt", b"one"),
+        ("a.HTML", html.as_bytes()),
+        ("c.jsonl", b"{\"text\":\"first\",\"id\":\"x7\",\"url\":\"https://a.example\",\"score\":3}\n\n{\"text\":\"second\"}\n{\"text\":\"third\",\"id\":9,\"url\":null}"),
+        ("z.png", b"\x89PNG"),
+        (".hidden.txt", b"unseen"),
+    ]);
+    let mut writer = WarcWriter::create(&files.path().join("d.warc.gz")).unwrap();
+    writer.write_response("https://b.example/", "urn:page:1", &html).unwrap();
+    writer.finish().unwrap();
+
+    let reading = read_folder(files.path()).unwrap();
+    assert_eq!(ids(&reading), ["a.HTML", "b/1.txt", "b/2.md", "x7", "c.jsonl#3", "9", "urn:page:1"]);
+    let texts: Vec<&str> = reading.documents.iter().map(|document| document.text.as_str()).collect();
+    assert_eq!(texts, [PROSE, "one", "# Two", "first", "second", "third", PROSE]);
+    assert_eq!(reading.documents[3].url, "https://a.example");
+    assert_eq!(reading.documents[5].url, "");
+    assert_eq!(reading.documents[6].url, "https://b.example/");
+    assert_eq!(reading.skipped, Skips::default());
+}
+
+#[test]
+fn one_file_is_a_corpus_too() {
+    let files = folder(&[("only.txt", b"text")]);
+    let reading = read_folder(&files.path().join("only.txt")).unwrap();
+    assert_eq!(ids(&reading), ["only.txt"]);
+}
+
+#[test]
+fn rustdoc_pages_have_their_own_extractor() {
+    let page = "<html><head><meta name=\"generator\" content=\"rustdoc\"></head><body><div>Crate list</div>\
+                <section id=\"main-content\"><h1>Struct Pail</h1><p>Holds water.</p></section></body></html>";
+    let reading = read_folder(folder(&[("struct.Pail.html", page.as_bytes())]).path()).unwrap();
+    assert_eq!(reading.documents[0].text, "# Struct Pail\n\nHolds water.");
+}
+
+#[test]
+fn bad_lines_are_skipped_with_line_and_offset() {
+    let lines = b"{\"text\":\"a\"}\n{\"text\": 5}\n{\"title\":\"no text\"}\n{\"text\":\"b\"}\n\xff\xfe\n{\"text\":\"  \"}\n{\"text\":\"cut";
+    let files = folder(&[("x.jsonl", lines)]);
+    let reading = read_folder(files.path()).unwrap();
+    assert_eq!(ids(&reading), ["x.jsonl#1", "x.jsonl#4"]);
+    assert_eq!(reading.skipped.count, 5);
+    let skipped = reasons(&reading.skipped);
+    let offset_of_line =
+        |n: usize| lines.split_inclusive(|byte| *byte == b'\n').take(n - 1).map(|line| line.len() as u64).sum::<u64>();
+    let offsets: Vec<u64> = skipped.iter().map(|(_, offset, _)| *offset).collect();
+    assert_eq!(offsets, [2, 3, 5, 6, 7].map(offset_of_line));
+    assert!(skipped[0].2.starts_with("line 2:"), "{skipped:?}");
+    assert!(skipped[1].2.contains("text"), "{skipped:?}");
+    assert!(skipped[3].2.contains("empty"), "{skipped:?}");
+}
+
+#[test]
+fn damaged_and_unwanted_warc_records_are_counted() {
+    let response = |status: &str, kind: &str, body: &str| {
+        let block = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n\r\n{body}");
+        format!(
+            "WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:{}>\r\nContent-Length: {}\r\n\r\n{block}\r\n\r\n",
+            status.len(),
+            block.len()
+        )
+    };
+    let first = response("404 Not Found", "text/html", "<p>gone</p>");
+    let second = response("200 OK", "image/png", "png");
+    let third = response("200 OK", "text/html", &format!("<p>{PROSE}</p>"));
+    let fourth = response("200 OK", "text/html", "<nav>only a menu</nav>");
+    let cut = "WARC/1.0\r\nWARC-Type: response\r\nContent-Length: 999\r\n\r\nHTTP/1.1 200";
+    let file = [first.as_str(), &second, &third, &fourth, cut].concat();
+    let reading = read_folder(folder(&[("x.warc", file.as_bytes())]).path()).unwrap();
+    assert_eq!(reading.documents.len(), 1);
+    let skipped = reasons(&reading.skipped);
+    let at = |n: usize| [&first, &second, &third, &fourth][..n].iter().map(|r| r.len() as u64).sum::<u64>();
+    assert_eq!(skipped.len(), 4);
+    for (offset, word) in [(0, "404"), (at(1), "image/png"), (at(3), "no text"), (at(4), "truncated")] {
+        assert!(
+            skipped.iter().any(|(file, o, reason)| file == "x.warc" && *o == offset && reason.contains(word)),
+            "{word}: {skipped:?}"
+        );
+    }
+}
+
+#[test]
+fn text_in_another_encoding_is_skipped_and_a_few_bad_bytes_are_not() {
+    let good = [PROSE.repeat(20).as_bytes(), b"\xff"].concat();
+    let latin = b"caf\xe9 d\xe9j\xe0 vu".to_vec();
+    let utf16: Vec<u8> = "plain".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let files = folder(&[
+        ("a.txt", &good),
+        ("b.txt", &latin),
+        ("c.txt", &utf16),
+        ("d.txt", b"\xef\xbb\xbfmarked"),
+        ("e.txt", b" \n"),
+    ]);
+    let reading = read_folder(files.path()).unwrap();
+    assert_eq!(ids(&reading), ["a.txt", "d.txt"]);
+    assert!(reading.documents[0].text.ends_with('\u{fffd}'));
+    assert_eq!(reading.documents[1].text, "marked");
+    let skipped = reasons(&reading.skipped);
+    assert!(skipped[0].2.contains("3 of 12 characters"), "{skipped:?}");
+    assert!(skipped[1].2.contains("UTF-16"), "{skipped:?}");
+    assert_eq!(reading.skipped.count, 3);
+}
+
+#[test]
+fn html_in_another_encoding_is_read_as_well_as_it_goes() {
+    let reading =
+        read_folder(folder(&[("a.html", b"<p>caf\xe9 on the quay, open until nine in the evening</p>")]).path())
+            .unwrap();
+    assert!(reading.documents[0].text.starts_with("caf\u{fffd} on"));
+}
+
+#[test]
+fn large_text_is_cut_into_pieces_and_nothing_is_lost() {
+    let paragraph = format!("{}\n\n", PROSE.repeat(100));
+    let by_paragraphs = paragraph.repeat(500);
+    // Without any line end, and with characters of three bytes across every cut.
+    let one_line = "€uro".repeat(1_000_000);
+    for (text, n_least) in [(by_paragraphs, 3), (one_line, 3)] {
+        let reading = read_folder(folder(&[("big.txt", text.as_bytes())]).path()).unwrap();
+        assert!(reading.documents.len() >= n_least, "{}", reading.documents.len());
+        assert_eq!(reading.documents[1].id, "big.txt#2");
+        let joined: String = reading.documents.iter().map(|document| document.text.as_str()).collect();
+        assert!(joined == text, "pieces do not add up");
+        assert_eq!(reading.skipped.count, 0);
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let error = read_folder(Path::new("/no/such/corpus")).unwrap_err();
+    assert!(matches!(error, ReadError::Missing { .. }));
+    assert!(error.to_string().contains("/no/such/corpus"), "{error}");
+
+    let files = folder(&[("a.png", b"x"), ("b.csv", b"y")]);
+    let error = read_folder(files.path()).unwrap_err();
+    assert!(matches!(error, ReadError::NoReadableFiles { n_other: 2, .. }), "{error}");
+    assert!(error.to_string().contains(".warc.gz"), "{error}");
+
+    let error = read_folder(folder(&[]).path()).unwrap_err();
+    assert!(matches!(error, ReadError::NoReadableFiles { n_other: 0, .. }), "{error}");
+}
+
+#[test]
+fn a_corpus_without_documents_says_why() {
+    let error = read_folder(folder(&[("a.jsonl", b"oops\n"), ("b.txt", b"")]).path()).unwrap_err();
+    let ReadError::Empty { n_files: 2, skipped, .. } = &error else { panic!("{error}") };
+    assert_eq!(skipped.count, 1);
+    assert!(error.to_string().contains("line 1"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_but_not_in_circles() {
+    let files = folder(&[("corpus/a.txt", b"one"), ("elsewhere/b.txt", b"two")]);
+    let link = |target: &str, name: &str| {
+        std::os::unix::fs::symlink(files.path().join(target), files.path().join(name)).unwrap()
+    };
+    link("corpus", "corpus/loop");
+    link("elsewhere", "corpus/other");
+    link("nowhere", "corpus/broken.txt");
+    let reading = read_folder(&files.path().join("corpus")).unwrap();
+    assert_eq!(ids(&reading), ["a.txt", "other/b.txt"]);
+    assert_eq!(reading.skipped.count, 1, "{:?}", reading.skipped);
+    assert_eq!(reasons(&reading.skipped)[0].0, "broken.txt");
+}
+
+#[test]
+fn only_the_first_skips_are_kept_and_all_are_counted() {
+    let lines = "bad\n".repeat(Skips::MAX_KEPT + 50) + "{\"text\":\"good\"}\n";
+    let reading = read_folder(folder(&[("a.jsonl", lines.as_bytes())]).path()).unwrap();
+    assert_eq!((reading.skipped.count, reading.skipped.first.len()), (Skips::MAX_KEPT + 50, Skips::MAX_KEPT));
+    assert_eq!(reading.documents.len(), 1);
+}
+
+#[test]
+fn a_failed_write_leaves_the_old_file() {
+    let files = folder(&[("docs.jsonl/child", b"a folder has the name")]);
+    let documents = [Document { id: "1".into(), url: String::new(), text: "x".into() }];
+    let error = write_jsonl(&files.path().join("docs.jsonl"), &documents).unwrap_err();
+    assert!(error.to_string().contains("docs.jsonl"), "{error}");
+    let names: Vec<_> = fs::read_dir(files.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["docs.jsonl"], "no temporary file is left");
+}
+
+fn documents() -> impl Strategy<Value = Vec<Document>> {
+    let text = any::<String>().prop_filter("documents have text", |text| !text.trim().is_empty());
+    let document =
+        (1u32.., any::<String>(), text).prop_map(|(id, url, text)| Document { id: id.to_string(), url, text });
+    prop::collection::vec(document, 0..20)
+}
+
+proptest! {
+    #[test]
+    fn jsonl_is_read_back_as_written(documents in documents()) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/docs.jsonl");
+        write_jsonl(&path, &documents).unwrap();
+        let reading = read_jsonl(&path).unwrap();
+        prop_assert_eq!(reading.documents, documents);
+        prop_assert_eq!(reading.skipped.count, 0);
+    }
+
+    #[test]
+    fn a_jsonl_file_cut_anywhere_gives_every_whole_line(documents in documents(), cut in 0usize..4_000) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("docs.jsonl");
+        write_jsonl(&path, &documents).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let cut = cut.min(bytes.len());
+        fs::write(&path, &bytes[..cut]).unwrap();
+        let n_lines = bytes[..cut].iter().filter(|byte| **byte == b'\n').count();
+        let reading = read_jsonl(&path).unwrap();
+        // A cut just before a line's end takes nothing of the line.
+        let ends_whole = bytes.get(cut) == Some(&b'\n');
+        prop_assert_eq!(reading.documents.len(), n_lines + usize::from(ends_whole));
+        prop_assert_eq!(&reading.documents[..], &documents[..reading.documents.len()]);
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), name in prop::sample::select(vec!["a.txt", "a.md", "a.html", "a.jsonl", "a.warc", "a.warc.gz"])) {
+        match read_folder(folder(&[(name, &bytes)]).path()) {
+            Ok(reading) => prop_assert!(!reading.documents.is_empty()),
+            Err(error) => prop_assert!(matches!(error, ReadError::Empty { .. }), "{}", error),
+        }
+    }
+}

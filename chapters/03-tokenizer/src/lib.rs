@@ -1,0 +1,46 @@
+//! Chapter 03: byte-level byte-pair encoding, from text to numbers and back.
+//!
+//! A model computes with numbers, so text becomes a list of ids into a table of tokens, the vocabulary. Byte-level
+//! BPE learns that table from text: it starts from the 256 bytes and keeps joining the pair of neighbours that
+//! occurs most often. Every string has an encoding, and decoding gives the same string back.
+//!
+//! The map, in reading order:
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`pretokenize`](mod@pretokenize) | text cut into words, which no token crosses |
+//! | [`bytes_to_unicode`] | the 256 bytes as printable characters, and their order |
+//! | [`recount`] | training, the slow way that fits on a page |
+//! | [`train`] | the same merges, with counts that are kept up to date |
+//! | [`tokenizer`](mod@tokenizer) | the table: tokens, merges, look-ups |
+//! | [`encode`] | merges applied to new text, in order of rank |
+//! | [`decode`] | ids to text, also one id at a time |
+//! | [`special`] | tokens that text cannot spell |
+//! | [`file`](mod@file) | `tokenizer.json`, which Hugging Face's `tokenizers` opens too |
+//! | [`report`](mod@report) | how good a vocabulary is on a text |
+//!
+//! Ids and merges equal those of the `tokenizers` crate (`BpeTrainer` with the `ByteLevel` alphabet); the tests hold that.
+//!
+//! Sources: Sennrich et al., arXiv 1508.07909 (BPE for words); Radford et al. 2019 (GPT-2, over bytes).
+
+pub mod bytes_to_unicode;
+pub mod decode;
+pub mod encode;
+pub mod error;
+pub mod file;
+pub mod pretokenize;
+pub mod recount;
+pub mod report;
+pub mod special;
+pub mod tokenizer;
+pub mod tour;
+pub mod train;
+
+pub use decode::DecodeStream;
+pub use error::TokenizerError;
+pub use pretokenize::pretokenize;
+pub use report::{VocabReport, report};
+pub use special::{ASSISTANT, END, END_OF_TEXT, SPECIAL_TOKENS, USER};
+pub use tokenizer::Tokenizer;
+pub use tour::tour;
+pub use train::{Stop, TrainConfig, TrainSummary};

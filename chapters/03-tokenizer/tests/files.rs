@@ -1,0 +1,130 @@
+//! `tokenizer.json`: what is saved is read back, and what cannot be read is refused by name.
+#![allow(clippy::unwrap_used)]
+
+use serde_json::{Value, json};
+use tokenizer::{Tokenizer, TokenizerError, TrainConfig};
+
+const TEXTS: [&str; 2] = ["the lamp, the lamplight, <|end|>", "the lamp and the lamps"];
+
+fn trained() -> Tokenizer {
+    Tokenizer::train(&TEXTS, &TrainConfig::with_vocab_size(280)).unwrap()
+}
+
+fn saved() -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    trained().save(&path).unwrap();
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn load(text: &str) -> Result<Tokenizer, TokenizerError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    std::fs::write(&path, text).unwrap();
+    Tokenizer::load(&path)
+}
+
+#[test]
+fn a_loaded_tokenizer_equals_the_saved_one() {
+    let ours = trained();
+    let loaded = load(&saved().to_string()).unwrap();
+    assert_eq!(loaded.merges(), ours.merges());
+    assert_eq!(loaded.special_tokens(), ours.special_tokens());
+    for id in 0..ours.vocab_size() as u32 + 1 {
+        assert_eq!(loaded.token_bytes(id), ours.token_bytes(id));
+    }
+    for text in TEXTS {
+        assert_eq!(loaded.encode(text), ours.encode(text));
+        assert_eq!(loaded.encode_with_special(text), ours.encode_with_special(text));
+    }
+}
+
+#[test]
+fn saving_twice_gives_the_same_bytes_and_leaves_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    trained().save(&path).unwrap();
+    let first = std::fs::read(&path).unwrap();
+    Tokenizer::load(&path).unwrap().save(&path).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), first);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn older_files_write_merges_as_lines() {
+    let mut file = saved();
+    for merge in file["model"]["merges"].as_array_mut().unwrap() {
+        *merge = json!(format!("{} {}", merge[0].as_str().unwrap(), merge[1].as_str().unwrap()));
+    }
+    assert_eq!(load(&file.to_string()).unwrap().merges(), trained().merges());
+}
+
+#[test]
+fn a_special_token_that_is_a_line_feed_does_not_hide_the_byte() {
+    let mut file = saved();
+    let id = trained().vocab_size();
+    let flags =
+        json!({"id": id, "content": "\n", "single_word": false, "lstrip": false, "rstrip": false, "special": true});
+    file["added_tokens"].as_array_mut().unwrap().push(flags);
+    let loaded = load(&file.to_string()).unwrap();
+    assert_eq!(loaded.encode("a\nb"), trained().encode("a\nb"));
+    assert_eq!(loaded.encode_with_special("\n"), [id as u32]);
+}
+
+#[test]
+fn what_is_not_supported_is_named() {
+    let cases = [
+        ("/model/type", json!("Unigram"), "model type \"Unigram\""),
+        ("/normalizer", json!({"type": "NFC"}), "normalizer {\"type\":\"NFC\"}"),
+        ("/pre_tokenizer", json!({"type": "Whitespace"}), "pre_tokenizer {\"type\":\"Whitespace\"}"),
+        ("/pre_tokenizer/add_prefix_space", json!(true), "\"add_prefix_space\":true"),
+        ("/pre_tokenizer/use_regex", json!(false), "\"use_regex\":false"),
+        ("/post_processor", json!({"type": "TemplateProcessing"}), "post_processor"),
+        ("/decoder", Value::Null, "decoder null"),
+        ("/truncation", json!({"max_length": 5}), "truncation"),
+        ("/model/dropout", json!(0.1), "dropout 0.1"),
+        ("/model/byte_fallback", json!(true), "byte_fallback"),
+        ("/model/ignore_merges", json!(true), "ignore_merges"),
+        ("/model/end_of_word_suffix", json!("</w>"), "end_of_word_suffix"),
+        ("/added_tokens/0/special", json!(false), "\"<|endoftext|>\""),
+        ("/added_tokens/1/lstrip", json!(true), "\"<|user|>\""),
+    ];
+    for (part, value, said) in cases {
+        let mut file = saved();
+        *file.pointer_mut(part).unwrap() = value;
+        let error = load(&file.to_string()).unwrap_err();
+        assert!(matches!(error, TokenizerError::Unsupported { .. }), "{part}: {error}");
+        assert!(error.to_string().contains(said), "{part}: {error}");
+    }
+}
+
+#[test]
+fn what_is_damaged_is_named() {
+    let whole = saved().to_string();
+    let half = load(&whole[..whole.len() / 2]).unwrap_err().to_string();
+    assert!(half.contains("tokenizer.json is damaged: not JSON"), "{half}");
+
+    type Damage = fn(&mut Value);
+    let cases: [(&str, Damage, &str); 6] = [
+        ("no model", |file| drop(file.as_object_mut().unwrap().remove("model")), "model type null"),
+        ("a merge of nothing", |file| file["model"]["merges"][0] = json!(["nope", "t"]), "merge 0 needs \"nope\""),
+        ("half a merge", |file| file["model"]["merges"][0] = json!("t"), "merge 0 does not name two tokens"),
+        ("a byte gone", |file| drop(file["model"]["vocab"].as_object_mut().unwrap().remove("z")), "no token"),
+        ("ids twice", |file| file["model"]["vocab"]["z"] = json!(9), "share the id 9"),
+        ("a text id", |file| file["model"]["vocab"]["z"] = json!("z"), "invalid type"),
+    ];
+    for (what, damage, said) in cases {
+        let mut file = saved();
+        damage(&mut file);
+        let error = load(&file.to_string()).unwrap_err().to_string();
+        assert!(error.contains(said), "{what}: {error}");
+    }
+}
+
+#[test]
+fn a_missing_file_and_an_unwritable_folder_are_named() {
+    let error = Tokenizer::load("/no/such/tokenizer.json").unwrap_err().to_string();
+    assert!(error.contains("cannot read /no/such/tokenizer.json"), "{error}");
+    let error = trained().save("/no/such/tokenizer.json").unwrap_err().to_string();
+    assert!(error.contains("cannot write /no/such/tokenizer.json"), "{error}");
+}

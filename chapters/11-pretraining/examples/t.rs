@@ -1,0 +1,3 @@
+fn main() {
+    pretraining::tour(&mut std::io::stdout()).unwrap();
+}

@@ -1,0 +1,19 @@
+//! Chapter 11: pretraining, the whole run.
+//!
+//! | file | concept |
+//! |---|---|
+//! | [`task`] | next-token prediction on shards, as a [`training::Task`] |
+//! | [`baseline`] | what the loss must beat: uniform, unigram and bigram guesses |
+//! | [`budget`] | tokens, FLOPs and minutes: how long to train what |
+//!
+//! `cargo run --release -- chapter 11` runs [`tour()`].
+
+pub mod baseline;
+pub mod budget;
+pub mod task;
+pub mod tour;
+
+pub use baseline::{Baselines, baselines};
+pub use budget::{chinchilla_tokens, run_flops, steps_within};
+pub use task::{PretrainConfig, Pretraining};
+pub use tour::tour;

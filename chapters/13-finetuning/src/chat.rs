@@ -1,0 +1,204 @@
+//! Chat templates: how a list of messages becomes the text that a model was trained on.
+//!
+//! A template is a Jinja program in `tokenizer_config.json` (`chat_template`), so that every tool renders a model's format alike. Ours is
+//! ```text
+//! <|user|> Which river is Tovi on?<|end|><|assistant|> Tovi is on the river Elm.<|end|>
+//! ```
+//! The space matters: in running text a word follows a space, and byte-level BPE makes the space part of the word's token. Without it the
+//! model would have to answer in tokens that it hardly met in pretraining.
+//!
+//! A user may type `<|end|>`. If the rendered text were simply tokenised, this would end the turn: an injection. Here the template's own special
+//! tokens become ids, and a message's content is encoded as plain text, whatever it says.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use minijinja::{Environment, context};
+use serde::{Deserialize, Serialize};
+use tokenizer::Tokenizer;
+use transformer::checkpoint::replace_file;
+
+/// The template that this book trains with.
+// ANCHOR: template
+pub const TEMPLATE: &str = "{% for message in messages %}\
+{{ '<|' + message['role'] + '|> ' + message['content'] + '<|end|>' }}\
+{% endfor %}\
+{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
+// ANCHOR_END: template
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Who asks.
+    User,
+    /// Who answers.
+    Assistant,
+}
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+impl Message {
+    /// What a user says.
+    pub fn user(content: impl Into<String>) -> Self {
+        Self { role: Role::User, content: content.into() }
+    }
+
+    /// What the model says.
+    pub fn assistant(content: impl Into<String>) -> Self {
+        Self { role: Role::Assistant, content: content.into() }
+    }
+}
+
+/// A template that renders messages to tokens.
+#[derive(Debug, Clone)]
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    source: String,
+}
+
+/// Characters of Unicode's private use area that stand around the number of a message while the template runs.
+const CONTENT_START: char = '\u{E000}';
+const CONTENT_END: char = '\u{E001}';
+
+// ANCHOR: encode
+impl ChatTemplate {
+    /// Compiles a Jinja template.
+    ///
+    /// # Errors
+    /// If it is not valid Jinja.
+    pub fn new(source: &str) -> Result<Self> {
+        let mut environment = Environment::new();
+        environment.set_trim_blocks(true);
+        environment.set_lstrip_blocks(true);
+        environment.add_template_owned("chat", source.to_string()).context("chat_template is not valid Jinja")?;
+        Ok(Self { environment, source: source.to_string() })
+    }
+
+    /// The tokens of a conversation. With `Ending::Prompt` the assistant's turn is opened, for the model to fill.
+    ///
+    /// Special tokens come from the template alone; content is plain text.
+    ///
+    /// # Errors
+    /// If the template fails, or does not show a message as it is.
+    pub fn encode(&self, tokenizer: &Tokenizer, messages: &[Message], ending: Ending) -> Result<Vec<u32>> {
+        let placeholder = |index: usize| format!("{CONTENT_START}{index}{CONTENT_END}");
+        let hidden: Vec<Message> = messages
+            .iter()
+            .enumerate()
+            .map(|(index, message)| Message { role: message.role, content: placeholder(index) })
+            .collect();
+        let rendered = self.render(&hidden, ending)?;
+        let mut ids = Vec::new();
+        let mut plain = String::new();
+        let mut rest = rendered.as_str();
+        while !rest.is_empty() {
+            if let Some((index, after)) = leading_placeholder(rest) {
+                let message = messages.get(index).context("the template invents messages")?;
+                plain.push_str(&message.content);
+                rest = after;
+            } else if let Some((id, after)) = leading_special(tokenizer, rest) {
+                ids.extend(tokenizer.encode(&plain));
+                plain.clear();
+                ids.push(id);
+                rest = after;
+            } else {
+                let mut characters = rest.chars();
+                plain.extend(characters.next());
+                rest = characters.as_str();
+            }
+        }
+        ids.extend(tokenizer.encode(&plain));
+        Ok(ids)
+    }
+
+    /// The text of a conversation, as the template writes it.
+    ///
+    /// # Errors
+    /// If the template fails.
+    pub fn render(&self, messages: &[Message], ending: Ending) -> Result<String> {
+        let template = self.environment.get_template("chat")?;
+        let add_generation_prompt = ending == Ending::Prompt;
+        template.render(context! { messages, add_generation_prompt }).context("chat_template failed")
+    }
+}
+// ANCHOR_END: encode
+
+/// How a rendered conversation ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// With the last message.
+    Complete,
+    /// With the opening of the assistant's turn.
+    Prompt,
+}
+
+/// The number in a placeholder at the start of `text`, and what follows it.
+fn leading_placeholder(text: &str) -> Option<(usize, &str)> {
+    let (number, after) = text.strip_prefix(CONTENT_START)?.split_once(CONTENT_END)?;
+    Some((number.parse().ok()?, after))
+}
+
+/// The special token at the start of `text`, the longest if several fit, and what follows it.
+fn leading_special<'a>(tokenizer: &Tokenizer, text: &'a str) -> Option<(u32, &'a str)> {
+    let special = tokenizer.special_tokens().into_iter().filter(|(token, _)| text.starts_with(token));
+    let (token, id) = special.max_by_key(|(token, _)| token.len())?;
+    Some((id, &text[token.len()..]))
+}
+
+/// What `tokenizer_config.json` tells other tools.
+#[derive(Debug, Serialize, Deserialize)]
+struct TokenizerConfig {
+    tokenizer_class: String,
+    model_max_length: usize,
+    bos_token: Option<String>,
+    eos_token: Option<String>,
+    #[serde(default)]
+    clean_up_tokenization_spaces: bool,
+    chat_template: Option<String>,
+}
+
+const CONFIG_FILE: &str = "tokenizer_config.json";
+
+impl ChatTemplate {
+    /// Writes `tokenizer_config.json` into a model folder.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save(&self, folder: &Path, eos_token: &str, model_max_length: usize) -> Result<()> {
+        let config = TokenizerConfig {
+            tokenizer_class: "PreTrainedTokenizerFast".to_string(),
+            model_max_length,
+            bos_token: None,
+            eos_token: Some(eos_token.to_string()),
+            clean_up_tokenization_spaces: false,
+            chat_template: Some(self.source.clone()),
+        };
+        let json = serde_json::to_string_pretty(&config)?;
+        replace_file(&folder.join(CONFIG_FILE), |path| fs::write(path, json).map_err(candle_core::Error::wrap))?;
+        Ok(())
+    }
+
+    /// Reads the template of a model folder.
+    ///
+    /// # Errors
+    /// If there is none: the model was not trained to chat.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let path = folder.join(CONFIG_FILE);
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let config: TokenizerConfig =
+            serde_json::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))?;
+        let Some(source) = config.chat_template else {
+            bail!("{} has no chat_template: this model was not trained to chat; use llm generate", path.display());
+        };
+        Self::new(&source).with_context(|| format!("cannot use {}", path.display()))
+    }
+}

@@ -1,0 +1,3 @@
+fn main() {
+    preferences::tour(&mut std::io::stdout()).unwrap();
+}

@@ -1,0 +1,9 @@
+//! Exercises of chapter 03: the two halves of byte-pair encoding.
+//!
+//! Each module is a starter whose header states the task. Write its body, then run its test. With
+//! the feature `solutions` the same tests run on `solutions/`.
+
+#[cfg_attr(feature = "solutions", path = "../solutions/e1_most_frequent_pair.rs")]
+pub mod e1_most_frequent_pair;
+#[cfg_attr(feature = "solutions", path = "../solutions/e2_encode.rs")]
+pub mod e2_encode;

@@ -1,0 +1,9 @@
+//! Exercises of chapter 06: RMSNorm and the number of parameters.
+//!
+//! Each module is a starter whose header states the task. Write its body, then run its test. With
+//! the feature `solutions` the same tests run on `solutions/`.
+
+#[cfg_attr(feature = "solutions", path = "../solutions/e1_rms_norm.rs")]
+pub mod e1_rms_norm;
+#[cfg_attr(feature = "solutions", path = "../solutions/e2_count_parameters.rs")]
+pub mod e2_count_parameters;

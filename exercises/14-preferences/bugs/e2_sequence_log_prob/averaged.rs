@@ -1,0 +1,16 @@
+//! Planted bug: the mean of the tokens, not the sum.
+
+/// Log-probability (natural logarithm) of the tokens where `mask` is true, each given all before
+/// it.
+pub fn sequence_log_prob(logits: &[Vec<f64>], tokens: &[usize], mask: &[bool]) -> f64 {
+    let n_tokens = mask.iter().skip(1).filter(|&&m| m).count().max(1);
+    let sum: f64 = (1..tokens.len()).filter(|&t| mask[t]).map(|t| log_softmax_at(&logits[t - 1], tokens[t])).sum();
+    sum / n_tokens as f64
+}
+
+/// `ln softmax(logits)[token]`.
+fn log_softmax_at(logits: &[f64], token: usize) -> f64 {
+    let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits.iter().map(|x| (x - max).exp()).sum();
+    logits[token] - max - sum.ln()
+}

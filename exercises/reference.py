@@ -1,0 +1,97 @@
+"""Literal values for the exercises' tests, from the textbook formulas in plain Python (standard library only).
+
+Independent of the Rust solutions: another language, and the formula as the paper writes it.
+Run `python3 exercises/reference.py`; the tests hold the printed numbers.
+The parameter counts of known models are the ones their publishers state; the formula here reproduces them.
+"""
+from math import cos, exp, log, pi, sin, sqrt
+
+
+def softmax(x):
+    return [exp(v) / sum(exp(w) for w in x) for v in x]
+
+
+def r(x, digits=9):
+    return [r(v, digits) for v in x] if isinstance(x, (list, tuple)) else round(x, digits)
+
+
+print("01 softmax [1, 2, 3]", r(softmax([1, 2, 3])))
+print("01 softmax [-1, 0.5, 2, 0]", r(softmax([-1, 0.5, 2, 0])))
+
+scores = [[0.5, 9, 9], [1, -1, 9], [0.2, 0.4, 0.6]]
+print("05 causal softmax", [r(softmax(row[: i + 1])) for i, row in enumerate(scores)])
+
+
+def rope(x, position, theta=10000.0):
+    half = len(x) // 2
+    angle = [position * theta ** (-2 * i / len(x)) for i in range(half)]
+    first = [x[i] * cos(angle[i]) - x[i + half] * sin(angle[i]) for i in range(half)]
+    second = [x[i] * sin(angle[i]) + x[i + half] * cos(angle[i]) for i in range(half)]
+    return first + second
+
+
+for position in (0, 1, 2):
+    print("05 rope [1, 2, 3, 4] at", position, r(rope([1, 2, 3, 4], position)))
+
+x, weight = [1, -2, 3, 4], [1, 1, 0.5, 2]
+rms = sqrt(sum(v * v for v in x) / len(x) + 1e-5)
+print("06 rms_norm", r([v / rms * w for v, w in zip(x, weight)]))
+
+
+def parameters(vocab, d, layers, heads, kv, hd, ff, tied):
+    layer = d * heads * hd + 2 * d * kv * hd + heads * hd * d + 3 * d * ff + 2 * d
+    return vocab * d + layers * layer + d + (0 if tied else vocab * d)
+
+
+for name, *shape in [
+    ("Llama 2 7B", 32000, 4096, 32, 32, 32, 128, 11008, False),
+    ("Llama 3 8B", 128256, 4096, 32, 32, 8, 128, 14336, False),
+    ("TinyLlama 1.1B", 32000, 2048, 22, 32, 4, 64, 5632, False),
+    ("Llama 3.2 1B", 128256, 2048, 16, 32, 8, 64, 8192, True),
+    ("SmolLM2 135M", 49152, 576, 30, 9, 3, 64, 1536, True),
+    ("wide heads", 10, 8, 1, 2, 1, 16, 4, True),
+]:
+    print("06 parameters", name, parameters(*shape))
+
+
+def adamw(p, grads, lr, b1, b2, eps, decay):
+    m = [0.0] * len(p)
+    v = [0.0] * len(p)
+    for t, g in enumerate(grads, start=1):
+        for i in range(len(p)):
+            m[i] = b1 * m[i] + (1 - b1) * g[i]
+            v[i] = b2 * v[i] + (1 - b2) * g[i] ** 2
+            m_hat, v_hat = m[i] / (1 - b1**t), v[i] / (1 - b2**t)
+            p[i] = p[i] - lr * decay * p[i] - lr * m_hat / (sqrt(v_hat) + eps)
+    return p
+
+
+steps = [[0.5, -0.2], [0.1, 0.4], [-0.3, 0.4]]
+for n in (1, 2, 3):
+    print("08 adamw after", n, r(adamw([1.0, -2.0], steps[:n], 0.1, 0.9, 0.95, 1e-8, 0.1), 12))
+print("08 adamw, tiny gradient", r(adamw([1.0], [[1e-8]], 0.1, 0.9, 0.95, 1e-8, 0.0), 12))
+
+
+def learning_rate(step, warmup, total, peak, floor):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = min(1, (step - warmup) / (total - warmup))
+    return floor + (peak - floor) * (1 + cos(pi * progress)) / 2
+
+
+print("08 schedule", [(s, r(learning_rate(s, 10, 110, 1.0, 0.1))) for s in (0, 4, 9, 10, 35, 60, 85, 110, 500)])
+
+
+def dpo(pc, pr, rc, rr, beta):
+    z = beta * ((pc - rc) - (pr - rr))
+    probability_wrong = 1 / (1 + exp(z))
+    return -log(1 / (1 + exp(-z))), -beta * probability_wrong, beta * probability_wrong
+
+
+print("14 dpo", r(dpo(-12.0, -15.0, -14.0, -13.0, 0.1)))
+print("14 dpo, wrong way round", r(dpo(-15.0, -12.0, -13.0, -14.0, 0.5)))
+
+logits = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0], [2.0, 2.0, 1.0], [9.0, 9.0, 9.0]]
+tokens = [0, 1, 2, 1]
+logp = [log(softmax(logits[t - 1])[tokens[t]]) for t in range(1, 4)]
+print("14 log-probs of tokens 1, 2, 3", r(logp), "sum of 2 and 3", r(logp[1] + logp[2]), "all", r(sum(logp)))

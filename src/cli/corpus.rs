@@ -1,0 +1,50 @@
+//! `llm corpus build|report`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use candle_core::Device;
+use clap::{Args, Subcommand};
+use llm_from_scratch::run::{Run, Stage};
+use llm_from_scratch::stages::corpus::CorpusReport;
+
+use super::run::{RunArgs, run_stage};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  llm corpus build --corpus my-pages/ --name pages\n  llm corpus report --run runs/pages"
+)]
+pub(crate) struct CorpusArgs {
+    #[command(subcommand)]
+    command: CorpusCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum CorpusCommand {
+    /// Clean raw pages; the documents go to runs/NAME/corpus
+    Build(RunArgs),
+    /// What each stage kept and dropped
+    Report {
+        /// The run's folder
+        #[arg(long, value_name = "DIR")]
+        run: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(crate) fn run(args: &CorpusArgs) -> Result<()> {
+    match &args.command {
+        CorpusCommand::Build(args) => run_stage(args, Stage::Corpus),
+        CorpusCommand::Report { run, json } => {
+            let report: CorpusReport = Run::existing(run, Device::Cpu)?.result(Stage::Corpus)?;
+            if *json {
+                println!("{}", serde_json::to_string(&report)?);
+            } else {
+                println!("{report}");
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The command line, one file a command. Exit code 0: done; 1: failed; 2: a wrong request.
+
+mod chapter;
+mod chat;
+mod corpus;
+mod doctor;
+mod eval;
+mod exercises;
+mod generate;
+mod run;
+mod tokenizer;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use llm_from_scratch::request::WrongRequest;
+use llm_from_scratch::run::Stage;
+
+/// Build a large language model from scratch: from web pages to a chat model.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = "Without a command: llm run\nExample: llm run --preset micro --name try")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything: web pages to a chat model, in runs/NAME
+    Run(run::RunArgs),
+    /// Raw pages to clean documents, or a look at what became of them
+    Corpus(corpus::CorpusArgs),
+    /// Train a vocabulary, or encode and decode with one
+    Tokenizer(tokenizer::TokenizerArgs),
+    /// Everything up to a pretrained model
+    Pretrain(run::RunArgs),
+    /// Score a model on text, or a run's model on its facts
+    Eval(eval::EvalArgs),
+    /// Everything up to a finetuned model
+    Sft(run::RunArgs),
+    /// Everything up to a preference-tuned model
+    Dpo(run::RunArgs),
+    /// Continue a text
+    Generate(generate::GenerateArgs),
+    /// Talk to a model
+    Chat(chat::ChatArgs),
+    /// Run a chapter's experiment, or list the chapters
+    Chapter(chapter::ChapterArgs),
+    /// Work through the book's exercises
+    Exercises(exercises::ExercisesArgs),
+    /// What this machine can do
+    Doctor(doctor::DoctorArgs),
+}
+
+/// Parses the arguments, runs the command and turns its outcome into an exit code.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command.unwrap_or_else(|| Command::Run(run::RunArgs::default())) {
+        Command::Run(args) => run::run(&args, Stage::Report),
+        Command::Corpus(args) => corpus::run(&args),
+        Command::Tokenizer(args) => tokenizer::run(&args),
+        Command::Pretrain(args) => run::run_stage(&args, Stage::Pretrain),
+        Command::Eval(args) => eval::run(&args),
+        Command::Sft(args) => run::run_stage(&args, Stage::Sft),
+        Command::Dpo(args) => run::run_stage(&args, Stage::Dpo),
+        Command::Generate(args) => generate::run(&args),
+        Command::Chat(args) => chat::run(&args),
+        Command::Chapter(args) => chapter::run(&args),
+        Command::Exercises(args) => exercises::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", words(&error));
+            let is_wrong_request =
+                error.chain().any(|cause| cause.is::<WrongRequest>() || cause.is::<exercises::UnknownExercise>());
+            ExitCode::from(if is_wrong_request { 2 } else { 1 })
+        }
+    }
+}
+
+/// The reader of a pipe (`llm ... | head`) may leave whenever it likes.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// The chain of causes in one line. With RUST_BACKTRACE set, candle appends a backtrace to its messages, which is left out here.
+fn words(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        let text = text.split("\n   0: ").next().unwrap_or_default().trim().to_string();
+        // Some errors repeat their cause in their own message.
+        if !parts.last().is_some_and(|last| last.ends_with(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}

@@ -1,0 +1,108 @@
+//! `llm tokenizer train|encode|decode|report`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use corpus::read_folder;
+use llm_from_scratch::request::WrongRequest;
+use tokenizer::{Tokenizer, TrainConfig};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  llm tokenizer train --corpus notes.txt --vocab-size 2048 --out tokenizer.json\n  llm tokenizer encode --tokenizer tokenizer.json --text \"Hello\"\n  llm tokenizer decode --tokenizer tokenizer.json 41 72"
+)]
+pub(crate) struct TokenizerArgs {
+    #[command(subcommand)]
+    command: TokenizerCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenizerCommand {
+    /// Learn a vocabulary from text
+    Train {
+        /// A file or folder of text
+        #[arg(long, value_name = "PATH")]
+        corpus: PathBuf,
+        /// Number of tokens
+        #[arg(long, default_value_t = 4096)]
+        vocab_size: usize,
+        /// Where tokenizer.json goes
+        #[arg(long, value_name = "FILE", default_value = "tokenizer.json")]
+        out: PathBuf,
+    },
+    /// Text to ids
+    Encode {
+        /// A tokenizer.json or a model folder
+        #[arg(long, value_name = "PATH")]
+        tokenizer: PathBuf,
+        /// The text
+        #[arg(long)]
+        text: String,
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ids to text
+    Decode {
+        /// A tokenizer.json or a model folder
+        #[arg(long, value_name = "PATH")]
+        tokenizer: PathBuf,
+        /// The ids
+        ids: Vec<u32>,
+    },
+    /// How well a vocabulary fits a text
+    Report {
+        /// A tokenizer.json or a model folder
+        #[arg(long, value_name = "PATH")]
+        tokenizer: PathBuf,
+        /// A file or folder of text
+        #[arg(long, value_name = "PATH")]
+        corpus: PathBuf,
+    },
+}
+
+pub(crate) fn run(args: &TokenizerArgs) -> Result<()> {
+    match &args.command {
+        TokenizerCommand::Train { corpus, vocab_size, out } => {
+            let trained = Tokenizer::train(&texts(corpus)?, &TrainConfig::with_vocab_size(*vocab_size))?;
+            trained.save(out).with_context(|| format!("cannot write {}", out.display()))?;
+            println!("{} tokens: {}", trained.vocab_size(), out.display());
+        }
+        TokenizerCommand::Encode { tokenizer, text, json } => {
+            let tokenizer = load(tokenizer)?;
+            let ids = tokenizer.encode(text);
+            if *json {
+                println!("{}", serde_json::to_string(&ids)?);
+            } else {
+                for id in &ids {
+                    println!("{id:>6} {:?}", tokenizer.decode_with_special(&[*id]));
+                }
+            }
+        }
+        TokenizerCommand::Decode { tokenizer, ids } => {
+            let tokenizer = load(tokenizer)?;
+            if let Some(id) = ids.iter().find(|id| **id as usize >= tokenizer.vocab_size()) {
+                let message = format!("id {id} is not below the vocabulary's {}", tokenizer.vocab_size());
+                return Err(WrongRequest::new(message).into());
+            }
+            println!("{}", tokenizer.decode_with_special(ids));
+        }
+        TokenizerCommand::Report { tokenizer, corpus } => {
+            println!("{}", tokenizer::report(&load(tokenizer)?, &texts(corpus)?));
+        }
+    }
+    Ok(())
+}
+
+fn texts(path: &Path) -> Result<Vec<String>> {
+    Ok(read_folder(path)?.documents.into_iter().map(|document| document.text).collect())
+}
+
+fn load(path: &Path) -> Result<Tokenizer> {
+    let file = if path.is_dir() { path.join("tokenizer.json") } else { path.to_path_buf() };
+    if !file.is_file() {
+        return Err(WrongRequest::new(format!("there is no tokenizer {}", file.display())).into());
+    }
+    Ok(Tokenizer::load(file)?)
+}

@@ -1,0 +1,32 @@
+//! Build a large language model from scratch: the whole book in reading order, and the runs that put its chapters together.
+//!
+//! | chapter | crate |
+//! |---|---|
+//! | 1 | [`tensors`]: tensors, autograd, and the checks that keep both honest |
+//! | 2 | [`corpus`]: from web pages to clean text |
+//! | 3 | [`tokenizer`]: byte-level BPE |
+//! | 4 | [`batches`]: token shards, packing, shuffling, a loader that resumes |
+//! | 5 | [`attention`]: scaled dot products, causal masks, heads, rotary positions |
+//! | 6 | [`transformer`]: the model, one definition for all that follows |
+//! | 7 | [`generation`]: sampling and the KV cache |
+//! | 8 | [`training`]: loss, AdamW, schedule, clipping, checkpoints |
+//! | 10 | [`evaluation`]: bits per byte, cloze, exact match, intervals |
+//! | 11 | [`pretraining`]: the whole run and its budget |
+//! | 13 | [`finetuning`]: chat templates, loss masks, SFT |
+//! | 14 | [`preferences`]: DPO |
+//!
+//! What is in this crate itself: [`preset`] (the settings of a run), [`run`] (its folder), [`stages`] (one file a stage), [`figures`] (one
+//! file a figure) and [`chapters`] (the tours).
+
+pub use {
+    attention, batches, corpus, evaluation, finetuning, generation, preferences, pretraining, tensors, tokenizer,
+    training, transformer,
+};
+
+pub mod chapters;
+pub mod figures;
+pub mod preset;
+pub mod progress;
+pub mod request;
+pub mod run;
+pub mod stages;

@@ -1,0 +1,170 @@
+//! Stage 1: raw pages to clean documents, in `corpus/`.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use corpus::pipeline::Stage as PipelineStage;
+use corpus::rustdoc::RustDocs;
+use corpus::split::HELD_OUT_SHARE;
+use corpus::{
+    Cleaned, Document, Funnel, PipelineConfig, Scores, World, build_world, clean, read_folder, split, write_jsonl,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::preset::{RUST_DOCS, WORLD};
+use crate::progress;
+use crate::request::WrongRequest;
+use crate::run::Run;
+
+/// What became of the raw pages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CorpusReport {
+    /// Documents and bytes through the stages.
+    pub funnel: Funnel,
+    /// Precision and recall of each stage, where the truth is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Scores>,
+    /// Documents for training.
+    pub n_training: usize,
+    /// Documents held out.
+    pub n_held_out: usize,
+    /// Bytes of the training documents.
+    pub training_bytes: usize,
+    /// What was read before the funnel, in words; empty for the world.
+    pub source: String,
+    /// Records and lines that could not be read, the first of them with file and offset.
+    pub skipped: Vec<String>,
+}
+
+/// The clean documents for training.
+pub const TRAINING_FILE: &str = "corpus/training.jsonl";
+/// The clean documents for measuring.
+pub const HELD_OUT_FILE: &str = "corpus/held_out.jsonl";
+
+/// Builds the corpus that the settings name.
+///
+/// # Errors
+/// If there is nothing to read, or nothing is left after cleaning.
+pub fn build(run: &mut Run) -> Result<CorpusReport> {
+    std::fs::create_dir_all(run.path("corpus"))?;
+    let name = run.config().corpus.clone();
+    let (cleaned, scores, source, skipped) = match name.as_str() {
+        WORLD => {
+            let (cleaned, scores) = from_world(run)?;
+            (cleaned, Some(scores), String::new(), Vec::new())
+        }
+        RUST_DOCS => {
+            let (documents, source) = from_rust_docs()?;
+            (cleaned_documents(documents, &PipelineConfig::documentation())?, None, source, Vec::new())
+        }
+        path => {
+            let (documents, source, skipped) = from_folder(Path::new(path))?;
+            (cleaned_documents(documents, &run.config().pipeline)?, None, source, skipped)
+        }
+    };
+    if cleaned.documents.is_empty() {
+        bail!("no document of {name} is left after cleaning:\n{}", cleaned.funnel);
+    }
+    let parts = split(cleaned.documents, HELD_OUT_SHARE);
+    if parts.held_out.is_empty() {
+        bail!("one document is not enough: one part is for training and one for measuring; add more files to {name}");
+    }
+    write_jsonl(&run.path(TRAINING_FILE), &parts.training)?;
+    write_jsonl(&run.path(HELD_OUT_FILE), &parts.held_out)?;
+    Ok(CorpusReport {
+        funnel: cleaned.funnel,
+        scores,
+        n_training: parts.training.len(),
+        n_held_out: parts.held_out.len(),
+        training_bytes: parts.training.iter().map(|document| document.text.len()).sum(),
+        source,
+        skipped,
+    })
+}
+
+/// The synthetic world of a run: its seed is the run's.
+///
+/// # Errors
+/// If the world's settings cannot be.
+pub fn world(run: &Run) -> Result<World> {
+    let config = corpus::WorldConfig { seed: run.config().seed, ..run.config().world.clone() };
+    Ok(World::generate(&config)?)
+}
+
+fn from_world(run: &Run) -> Result<(Cleaned, Scores)> {
+    let world = world(run)?;
+    let warc = run.path("corpus/crawl.warc");
+    let corpus = with_progress(|progress| build_world(&world, &run.config().pipeline, &warc, progress))?;
+    Ok((corpus.cleaned, corpus.scores))
+}
+
+fn from_rust_docs() -> Result<(Vec<Document>, String)> {
+    let root = RustDocs::locate()?;
+    let docs = RustDocs::open(&root)?;
+    let bar = progress::bar("rust-docs", docs.n_files() as u64);
+    let mut pages = docs.pages();
+    let documents: Vec<Document> = pages.by_ref().inspect(|_| bar.inc(1)).collect();
+    bar.finish_and_clear();
+    let census = pages.census();
+    let source = format!(
+        "{} files, {:.1} MB of HTML: {} redirects and {} empty pages skipped, {} pages with {:.1} MB of text",
+        census.n_files,
+        census.html_bytes as f64 / 1e6,
+        census.n_redirects,
+        census.n_empty,
+        census.n_documents,
+        census.text_bytes as f64 / 1e6
+    );
+    Ok((documents, source))
+}
+
+fn from_folder(path: &Path) -> Result<(Vec<Document>, String, Vec<String>)> {
+    if !path.exists() {
+        let message = format!(
+            "there is no corpus {}; give {WORLD}, {RUST_DOCS}, or a path to .txt, .md, .html, .jsonl or .warc(.gz) files",
+            path.display()
+        );
+        return Err(WrongRequest::new(message).into());
+    }
+    let reading = read_folder(path)?;
+    let mut skipped: Vec<String> = reading.skipped.first.iter().map(ToString::to_string).collect();
+    if reading.skipped.count > skipped.len() {
+        skipped.push(format!("and {} more", reading.skipped.count - skipped.len()));
+    }
+    let source = format!("{} documents read, {} records skipped", reading.documents.len(), reading.skipped.count);
+    Ok((reading.documents, source, skipped))
+}
+
+fn cleaned_documents(documents: Vec<Document>, config: &PipelineConfig) -> Result<Cleaned> {
+    with_progress(|progress| clean(documents, config, &[], progress).context("cannot clean the documents"))
+}
+
+/// Shows a bar that follows whatever stage of the pipeline is at work.
+fn with_progress<T>(work: impl FnOnce(corpus::Progress) -> Result<T>) -> Result<T> {
+    let bar = progress::bar("corpus", 0);
+    let outcome = work(&|stage: PipelineStage, done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+        bar.set_message(stage.name());
+    });
+    bar.finish_and_clear();
+    outcome
+}
+
+impl fmt::Display for CorpusReport {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if !self.source.is_empty() {
+            writeln!(f, "{}", self.source)?;
+        }
+        for problem in self.skipped.iter().take(5) {
+            writeln!(f, "skipped: {problem}")?;
+        }
+        write!(f, "{}", self.funnel)?;
+        if let Some(scores) = &self.scores {
+            write!(f, "\n{scores}")?;
+        }
+        let megabytes = self.training_bytes as f64 / 1e6;
+        write!(f, "\n{} documents ({megabytes:.1} MB) for training, {} held out", self.n_training, self.n_held_out)
+    }
+}

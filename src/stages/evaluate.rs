@@ -1,0 +1,94 @@
+//! Stage 5: what the pretrained model knows about held-out towns, before and after, and that it cannot answer yet.
+
+use std::fmt;
+
+use ::tokenizer::{END, Tokenizer};
+use anyhow::Result;
+use corpus::{Attribute, Town};
+use evaluation::{Item, Rule, Score, score_completions};
+use finetuning::chat::Ending;
+use finetuning::{ChatTemplate, FactQuestion, Message, chat};
+use generation::Limits;
+use serde::{Deserialize, Serialize};
+use transformer::{ModelConfig, Transformer};
+
+use super::lessons::lessons;
+use super::{model_folder, pretrain};
+use crate::preset::WORLD;
+use crate::run::Run;
+
+/// What the base model knows. A corpus without questions has nothing here.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EvaluationReport {
+    /// Facts about held-out towns completed by the untrained model.
+    pub cloze_before: Option<Score>,
+    /// The same by the pretrained model.
+    pub cloze_after: Option<Score>,
+    /// Questions about held-out towns answered by the pretrained model.
+    pub exact_match: Option<Score>,
+}
+
+/// Scores the pretrained model.
+///
+/// # Errors
+/// If the model cannot be read or fails.
+pub fn evaluate(run: &mut Run) -> Result<EvaluationReport> {
+    if run.config().corpus != WORLD {
+        return Ok(EvaluationReport::default());
+    }
+    let (model, tokenizer) = model_folder::load(&run.path(pretrain::MODEL_FOLDER), run.device())?;
+    let untrained = Transformer::new(ModelConfig::clone(model.config()), run.config().seed, run.device())?;
+    let world = super::corpus::world(run)?;
+    let questions = lessons(run)?.questions;
+    Ok(EvaluationReport {
+        cloze_before: Some(cloze(&untrained, &tokenizer, world.held_out_towns())?),
+        cloze_after: Some(cloze(&model, &tokenizer, world.held_out_towns())?),
+        exact_match: Some(exact_match(&model, &tokenizer, &questions)?),
+    })
+}
+
+/// Facts about towns, completed from the first paraphrase cut before its value.
+///
+/// # Errors
+/// If the model fails.
+pub fn cloze(model: &Transformer, tokenizer: &Tokenizer, towns: &[Town]) -> Result<Score> {
+    const MAX_TOKENS: usize = 8;
+    let facts = towns.iter().flat_map(|town| Attribute::ALL.map(|attribute| (town, attribute)));
+    let items: Vec<Item> = facts
+        .map(|(town, attribute)| Item {
+            prompt: tokenizer.encode(&attribute.cloze_prompt(&town.name)),
+            accepted: vec![town.value(attribute).to_string()],
+        })
+        .collect();
+    let limits = Limits { max_tokens: MAX_TOKENS, stop_tokens: Vec::new() };
+    Ok(score_completions(&model.for_inference()?, tokenizer, &items, Rule::BeginsWith, &limits)?.0)
+}
+
+/// Questions in the chat format, answered greedily; either manner is right.
+///
+/// # Errors
+/// If the model fails.
+pub fn exact_match(model: &Transformer, tokenizer: &Tokenizer, questions: &[FactQuestion]) -> Result<Score> {
+    const MAX_TOKENS: usize = 32;
+    let template = ChatTemplate::new(chat::TEMPLATE)?;
+    let mut items = Vec::with_capacity(questions.len());
+    for question in questions {
+        let prompt = template.encode(tokenizer, &[Message::user(&question.question)], Ending::Prompt)?;
+        items.push(Item { prompt, accepted: vec![question.full.clone(), question.curt.clone()] });
+    }
+    let limits = Limits { max_tokens: MAX_TOKENS, stop_tokens: tokenizer.id_of(END).into_iter().collect() };
+    Ok(score_completions(&model.for_inference()?, tokenizer, &items, Rule::Equals, &limits)?.0)
+}
+
+impl fmt::Display for EvaluationReport {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match (&self.cloze_before, &self.cloze_after, &self.exact_match) {
+            (Some(before), Some(after), Some(exact_match)) => {
+                writeln!(f, "facts completed, untrained:  {before}")?;
+                writeln!(f, "facts completed, pretrained: {after}")?;
+                write!(f, "questions answered:          {exact_match}")
+            }
+            _ => write!(f, "no questions are known about this corpus"),
+        }
+    }
+}

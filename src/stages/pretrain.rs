@@ -1,0 +1,132 @@
+//! Stage 4: pretraining, in `pretrain/`; the model goes to `pretrained/`.
+
+use std::fmt;
+
+use ::tokenizer::Tokenizer;
+use anyhow::Result;
+use batches::Shards;
+use corpus::read_jsonl;
+use evaluation::{BitsPerByte, bits_per_byte};
+use pretraining::Pretraining;
+use serde::{Deserialize, Serialize};
+use training::{RunDir, Trainer};
+use transformer::{ModelConfig, Transformer, n_parameters};
+
+use super::corpus::HELD_OUT_FILE;
+use super::model_folder::{self, Ending};
+use super::shards::{TRAINING_SHARDS, VALIDATION_SHARDS};
+use super::time_limit::{self, PRETRAIN_SHARE};
+use super::watch::Watch;
+use crate::run::Run;
+
+/// What pretraining came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PretrainReport {
+    /// Parameters of the model.
+    pub n_parameters: usize,
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Tokens through the model.
+    pub n_tokens: usize,
+    /// Median tokens per second of a step.
+    pub tokens_per_s: f64,
+    /// Loss of the last step.
+    pub loss: f64,
+    /// Loss on validation shards after the last step.
+    pub val_loss: f64,
+    /// On held-out documents, before training.
+    pub before: BitsPerByte,
+    /// On held-out documents, after training.
+    pub after: BitsPerByte,
+}
+
+/// Folder of metrics and checkpoints.
+pub const TRAINING_FOLDER: &str = "pretrain";
+/// Folder of the pretrained model.
+pub const MODEL_FOLDER: &str = "pretrained";
+
+/// Pretrains, or continues from the newest checkpoint.
+///
+/// # Errors
+/// If data are missing, training diverges, or the disk is full.
+pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
+    let tokenizer = super::tokenizer::load(run)?;
+    let folder = RunDir::create(&run.path(TRAINING_FOLDER))?;
+    let is_fresh = training::checkpoint::list(&folder.checkpoints())?.is_empty();
+    let sizes = ModelConfig { vocab_size: tokenizer.vocab_size(), ..run.config().model.clone() };
+    let seed = run.config().seed;
+    let model = Transformer::new(sizes, seed, run.device())?;
+    let before = held_out_bits(run, &model, &tokenizer)?;
+    if let (Some(minutes), true) = (run.config().minutes, is_fresh) {
+        let budget_s = minutes * 60.0 * PRETRAIN_SHARE;
+        let config = &run.config().pretrain;
+        let copy = time_limit::trainable_copy(&model)?;
+        let steps = time_limit::fitting_steps(&copy, &mut task(run, &copy)?, &config.train, budget_s)?;
+        run.resolve(|config| time_limit::resize(&mut config.pretrain.train, steps))?;
+    }
+    let config = run.config().pretrain.clone();
+    let mut task = task(run, &model)?;
+    let mut trainer = Trainer::new(&model, config.train.clone())?;
+    trainer.resume(&mut task, &folder)?;
+    let mut watch = Watch::new("pretrain", config.train.steps);
+    trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;
+    let tokens_per_s = watch.finish();
+    model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, Ending::Text)?;
+    let metrics = folder.metrics()?;
+    let last = metrics.last();
+    Ok(PretrainReport {
+        n_parameters: n_parameters(model.config()),
+        steps: config.train.steps,
+        n_tokens: last.map_or(0, |metrics| metrics.n_tokens),
+        tokens_per_s,
+        loss: last.map_or(f64::NAN, |metrics| metrics.loss),
+        val_loss: last.and_then(|metrics| metrics.extras.get("val_loss").copied()).unwrap_or(f64::NAN),
+        before,
+        after: held_out_bits(run, &model, &tokenizer)?,
+    })
+}
+
+fn task<'a>(run: &Run, model: &'a Transformer) -> Result<Pretraining<'a>> {
+    let training = Shards::open(run.path(TRAINING_SHARDS))?;
+    let validation = Shards::open(run.path(VALIDATION_SHARDS))?;
+    Ok(Pretraining::new(model, training, validation, run.config().pretrain.clone(), run.config().seed)?)
+}
+
+/// Bits per byte on held-out documents, on so many at most as can be scored in a moment.
+fn held_out_bits(run: &Run, model: &Transformer, tokenizer: &Tokenizer) -> Result<BitsPerByte> {
+    const MAX_BYTES: usize = 200_000;
+    let documents = read_jsonl(&run.path(HELD_OUT_FILE))?.documents;
+    let mut n_bytes = 0;
+    let texts: Vec<&str> = documents
+        .iter()
+        .map(|document| document.text.as_str())
+        .filter(|text| !text.is_empty())
+        .take_while(|text| {
+            let is_within = n_bytes < MAX_BYTES;
+            n_bytes += text.len();
+            is_within
+        })
+        .collect();
+    Ok(bits_per_byte(&model.for_inference()?, tokenizer, &texts)?)
+}
+
+impl fmt::Display for PretrainReport {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        writeln!(
+            f,
+            "{:.2} M parameters, {} steps, {:.2} M tokens, {:.0} tokens/s",
+            self.n_parameters as f64 / 1e6,
+            self.steps,
+            self.n_tokens as f64 / 1e6,
+            self.tokens_per_s
+        )?;
+        write!(
+            f,
+            "loss {:.3}, validation {:.3}; bits per byte on held-out documents {:.3} -> {:.3}",
+            self.loss,
+            self.val_loss,
+            self.before.value(),
+            self.after.value()
+        )
+    }
+}

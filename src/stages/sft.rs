@@ -1,0 +1,129 @@
+//! Stage 6: supervised finetuning, in `sft/`; the model goes to `finetuned/`.
+
+use std::fmt;
+
+use ::tokenizer::Tokenizer;
+use anyhow::Result;
+use evaluation::Score;
+use finetuning::{ChatTemplate, Finetuning, chat};
+use preferences::{MannerReport, manner};
+use serde::{Deserialize, Serialize};
+use training::{RunDir, Task, Trainer};
+use transformer::Transformer;
+
+use super::lessons::{Lessons, lessons};
+use super::model_folder::{self, Ending};
+use super::time_limit::{self, SFT_SHARE};
+use super::watch::Watch;
+use super::{evaluate, pretrain};
+use crate::run::Run;
+
+/// What finetuning came to. A corpus without lessons has nothing here.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SftReport {
+    /// Conversations learned from.
+    pub n_conversations: usize,
+    /// Conversations left out because they were too long.
+    pub n_too_long: usize,
+    /// Loss on held-out answers before finetuning, in nats a token.
+    pub val_loss_before: Option<f64>,
+    /// The same after.
+    pub val_loss_after: Option<f64>,
+    /// Questions about held-out towns answered exactly.
+    pub exact_match: Option<Score>,
+    /// What sampled answers look like.
+    pub manner: Option<MannerReport>,
+}
+
+/// Folder of metrics and checkpoints.
+pub const TRAINING_FOLDER: &str = "sft";
+/// Folder of the finetuned model.
+pub const MODEL_FOLDER: &str = "finetuned";
+/// Sampled answers to each question when the manner is measured.
+pub const SAMPLES_PER_QUESTION: usize = 4;
+
+/// Finetunes, or continues from the newest checkpoint.
+///
+/// # Errors
+/// If the pretrained model cannot be read, or training fails.
+pub fn finetune(run: &mut Run) -> Result<SftReport> {
+    let lessons = lessons(run)?;
+    if lessons.conversations.is_empty() {
+        return Ok(SftReport::default());
+    }
+    let (model, tokenizer) = model_folder::load(&run.path(pretrain::MODEL_FOLDER), run.device())?;
+    let folder = RunDir::create(&run.path(TRAINING_FOLDER))?;
+    let is_fresh = training::checkpoint::list(&folder.checkpoints())?.is_empty();
+    if let (Some(minutes), true) = (run.config().minutes, is_fresh) {
+        let copy = time_limit::trainable_copy(&model)?;
+        let budget_s = minutes * 60.0 * SFT_SHARE;
+        let steps = time_limit::fitting_steps(
+            &copy,
+            &mut task(run, &copy, &tokenizer, &lessons)?,
+            &run.config().sft.train,
+            budget_s,
+        )?;
+        run.resolve(|config| time_limit::resize(&mut config.sft.train, steps))?;
+    }
+    let mut task = task(run, &model, &tokenizer, &lessons)?;
+    let val_loss_before = val_loss(&mut task)?;
+    let config = run.config().sft.train.clone();
+    let mut trainer = Trainer::new(&model, config.clone())?;
+    trainer.resume(&mut task, &folder)?;
+    let mut watch = Watch::new("sft", config.steps);
+    trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;
+    watch.finish();
+    model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, Ending::Turn)?;
+    let mut report = SftReport {
+        n_conversations: lessons.conversations.len() - task.n_too_long(),
+        n_too_long: task.n_too_long(),
+        val_loss_before,
+        val_loss_after: val_loss(&mut task)?,
+        ..SftReport::default()
+    };
+    if !lessons.questions.is_empty() {
+        report.exact_match = Some(evaluate::exact_match(&model, &tokenizer, &lessons.questions)?);
+        report.manner = Some(sampled_manner(run, &model, &lessons)?);
+    }
+    Ok(report)
+}
+
+fn task<'a>(run: &Run, model: &'a Transformer, tokenizer: &Tokenizer, lessons: &Lessons) -> Result<Finetuning<'a>> {
+    let template = ChatTemplate::new(chat::TEMPLATE)?;
+    let conversations = (lessons.conversations.as_slice(), lessons.held_out_conversations.as_slice());
+    Finetuning::new(model, tokenizer, &template, conversations, run.config().sft.batch_size, run.config().seed)
+}
+
+/// How held-out questions are answered when sampled.
+///
+/// # Errors
+/// If the model fails.
+pub fn sampled_manner(run: &Run, model: &Transformer, lessons: &Lessons) -> Result<MannerReport> {
+    let tokenizer = super::tokenizer::load(run)?;
+    let template = ChatTemplate::new(chat::TEMPLATE)?;
+    manner(model, &tokenizer, &template, &lessons.questions, SAMPLES_PER_QUESTION, run.config().seed)
+}
+
+fn val_loss(task: &mut Finetuning) -> Result<Option<f64>> {
+    Ok(task.validate()?.into_iter().find(|(name, _)| name == "val_loss").map(|(_, loss)| loss))
+}
+
+impl fmt::Display for SftReport {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (Some(before), Some(after)) = (self.val_loss_before, self.val_loss_after) else {
+            return write!(f, "this corpus has no conversations to learn from");
+        };
+        write!(
+            f,
+            "{} conversations ({} too long); loss on held-out answers {before:.3} -> {after:.3}",
+            self.n_conversations, self.n_too_long
+        )?;
+        if let Some(score) = &self.exact_match {
+            write!(f, "\nquestions answered:      {score}")?;
+        }
+        if let Some(manner) = &self.manner {
+            write!(f, "\nsampled full sentences:  {}", manner.full_sentences)?;
+        }
+        Ok(())
+    }
+}
