@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use training::{RunDir, Trainer};
 use transformer::Transformer;
 
+use super::evaluate::Answered;
 use super::lessons::lessons;
 use super::model_folder::{self, Ending};
 use super::time_limit::{self, DPO_SHARE};
@@ -35,6 +36,9 @@ pub struct DpoReport {
     pub exact_match: Option<Score>,
     /// What sampled answers look like.
     pub manner: Option<MannerReport>,
+    /// Each question about held-out towns as the model answered it.
+    #[serde(default)]
+    pub answers: Vec<Answered>,
 }
 
 /// What a step of DPO shows.
@@ -97,7 +101,8 @@ pub fn prefer(run: &mut Run) -> Result<DpoReport> {
         ..DpoReport::default()
     };
     if !lessons.questions.is_empty() {
-        report.exact_match = Some(evaluate::exact_match(&model, &tokenizer, &lessons.questions)?);
+        let (score, answers) = evaluate::exact_match(&model, &tokenizer, &lessons.questions)?;
+        (report.exact_match, report.answers) = (Some(score), answers);
         report.manner = Some(sft::sampled_manner(run, &model, &lessons)?);
     }
     Ok(report)

@@ -43,7 +43,7 @@ pub fn evaluate(run: &mut Run) -> Result<EvaluationReport> {
     Ok(EvaluationReport {
         cloze_before: Some(cloze(&untrained, &tokenizer, world.held_out_towns())?),
         cloze_after: Some(cloze(&model, &tokenizer, world.held_out_towns())?),
-        exact_match: Some(exact_match(&model, &tokenizer, &questions)?),
+        exact_match: Some(exact_match(&model, &tokenizer, &questions)?.0),
     })
 }
 
@@ -68,7 +68,11 @@ pub fn cloze(model: &Transformer, tokenizer: &Tokenizer, towns: &[Town]) -> Resu
 ///
 /// # Errors
 /// If the model fails.
-pub fn exact_match(model: &Transformer, tokenizer: &Tokenizer, questions: &[FactQuestion]) -> Result<Score> {
+pub fn exact_match(
+    model: &Transformer,
+    tokenizer: &Tokenizer,
+    questions: &[FactQuestion],
+) -> Result<(Score, Vec<Answered>)> {
     const MAX_TOKENS: usize = 32;
     let template = ChatTemplate::new(chat::TEMPLATE)?;
     let mut items = Vec::with_capacity(questions.len());
@@ -77,7 +81,24 @@ pub fn exact_match(model: &Transformer, tokenizer: &Tokenizer, questions: &[Fact
         items.push(Item { prompt, accepted: vec![question.full.clone(), question.curt.clone()] });
     }
     let limits = Limits { max_tokens: MAX_TOKENS, stop_tokens: tokenizer.id_of(END).into_iter().collect() };
-    Ok(score_completions(&model.for_inference()?, tokenizer, &items, Rule::Equals, &limits)?.0)
+    let (score, said) = score_completions(&model.for_inference()?, tokenizer, &items, Rule::Equals, &limits)?;
+    let answered = questions.iter().zip(said).map(|(question, said)| Answered {
+        question: question.question.clone(),
+        answer: said.text,
+        is_right: said.is_right,
+    });
+    Ok((score, answered.collect()))
+}
+
+/// A question as the model answered it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// What was asked.
+    pub question: String,
+    /// What the model said.
+    pub answer: String,
+    /// Whether it was right.
+    pub is_right: bool,
 }
 
 impl fmt::Display for EvaluationReport {

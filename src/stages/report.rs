@@ -10,7 +10,7 @@ use training::{Metrics, RunDir};
 
 use super::corpus::CorpusReport;
 use super::dpo::DpoReport;
-use super::evaluate::EvaluationReport;
+use super::evaluate::{Answered, EvaluationReport};
 use super::pretrain::PretrainReport;
 use super::sft::SftReport;
 use super::summary::seconds;
@@ -67,6 +67,12 @@ pub fn write(run: &mut Run) -> Result<ReportFile> {
         page.heading(title);
         page.preformatted(&words);
         curves(&mut page, &RunDir::create(&run.path(folder))?.metrics()?)?;
+    }
+    if !preferred.answers.is_empty() {
+        page.heading("Answers of the final model about held-out towns");
+        let line =
+            |a: &Answered| format!("{} {} {}\n", if a.is_right { "right" } else { "WRONG" }, a.question, a.answer);
+        page.preformatted(&preferred.answers.iter().map(line).collect::<String>());
     }
     page.heading("What the base model knew");
     page.preformatted(&base.to_string());

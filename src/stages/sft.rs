@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use training::{RunDir, Task, Trainer};
 use transformer::Transformer;
 
+use super::evaluate::Answered;
 use super::lessons::{Lessons, lessons};
 use super::model_folder::{self, Ending};
 use super::time_limit::{self, SFT_SHARE};
@@ -33,6 +34,9 @@ pub struct SftReport {
     pub exact_match: Option<Score>,
     /// What sampled answers look like.
     pub manner: Option<MannerReport>,
+    /// Each question about held-out towns as the model answered it.
+    #[serde(default)]
+    pub answers: Vec<Answered>,
 }
 
 /// Folder of metrics and checkpoints.
@@ -82,7 +86,8 @@ pub fn finetune(run: &mut Run) -> Result<SftReport> {
         ..SftReport::default()
     };
     if !lessons.questions.is_empty() {
-        report.exact_match = Some(evaluate::exact_match(&model, &tokenizer, &lessons.questions)?);
+        let (score, answers) = evaluate::exact_match(&model, &tokenizer, &lessons.questions)?;
+        (report.exact_match, report.answers) = (Some(score), answers);
         report.manner = Some(sampled_manner(run, &model, &lessons)?);
     }
     Ok(report)

@@ -23,7 +23,7 @@ const TIMED_STEPS: usize = 4;
 ///
 /// # Errors
 /// If a step fails.
-pub fn fitting_steps(copy: &Transformer, task: &mut dyn Task, config: &TrainConfig, budget_s: f64) -> Result<usize> {
+pub fn fitting_steps(copy: &Transformer, task: &mut impl Task, config: &TrainConfig, budget_s: f64) -> Result<usize> {
     let mut trainer = Trainer::new(copy, config.clone())?;
     let mut seconds = Vec::with_capacity(TIMED_STEPS);
     for _ in 0..TIMED_STEPS {

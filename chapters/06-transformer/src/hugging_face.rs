@@ -114,7 +114,8 @@ impl LlamaJson {
             bail!("rope_type {:?} is not supported; positions are rotated without scaling", rope.rope_type);
         }
         const HUGGING_FACE_DEFAULT_THETA: f64 = 10_000.0;
-        let rope_theta = rope.and_then(|rope| rope.rope_theta).or(self.rope_theta).unwrap_or(HUGGING_FACE_DEFAULT_THETA);
+        let rope_theta =
+            rope.and_then(|rope| rope.rope_theta).or(self.rope_theta).unwrap_or(HUGGING_FACE_DEFAULT_THETA);
         let config = ModelConfig {
             vocab_size: self.vocab_size,
             d_model: self.hidden_size,

@@ -16,21 +16,33 @@ pub struct Gradients {
 }
 
 impl Gradients {
-    /// Adds the gradient of `loss` (a scalar) with respect to every parameter.
+    /// The gradient of `loss` (a scalar) with respect to every parameter.
     ///
     /// # Errors
     /// If a parameter receives no gradient: a cut graph is never skipped in silence.
-    pub fn accumulate(&mut self, loss: &Tensor, parameters: &Parameters) -> Result<()> {
+    pub fn of(loss: &Tensor, parameters: &Parameters) -> Result<Self> {
         let mut gradients = loss.backward()?;
+        let mut sums = BTreeMap::new();
         for (name, var) in parameters.iter() {
             let Some(gradient) = gradients.remove(var) else {
                 bail!("parameter {name} receives no gradient: an op between it and the loss has no backward");
             };
-            let sum = match self.sums.remove(name) {
+            sums.insert(name.to_string(), gradient);
+        }
+        Ok(Self { sums })
+    }
+
+    /// Adds the gradients of another loss.
+    ///
+    /// # Errors
+    /// If the shapes differ.
+    pub fn add(&mut self, other: Self) -> Result<()> {
+        for (name, gradient) in other.sums {
+            let sum = match self.sums.remove(&name) {
                 None => gradient,
                 Some(sum) => (sum + gradient)?,
             };
-            self.sums.insert(name.to_string(), sum);
+            self.sums.insert(name, sum);
         }
         Ok(())
     }

@@ -48,8 +48,7 @@ fn adamw_by_hand(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "step |  gradient          |  weights")?;
     for step in 1..=4 {
         let loss = w.sqr()?.mul(&steepness)?.sum_all()?;
-        let mut gradients = Gradients::default();
-        gradients.accumulate(&loss, &parameters)?;
+        let gradients = Gradients::of(&loss, &parameters)?;
         let g = gradients.get("w").map(Tensor::to_vec2::<f32>).transpose()?.unwrap_or_default();
         optimizer.step(&parameters, &gradients, 0.1, 1.0)?;
         let now = w.to_vec2::<f32>()?;
@@ -145,9 +144,15 @@ struct Memorise<'a> {
 
 // ANCHOR: memorise
 impl Task for Memorise<'_> {
-    fn next_loss(&mut self) -> Result<MicroLoss> {
+    type Batch = Batch;
+
+    fn next_batch(&mut self) -> Result<Batch> {
         self.n_read += 1;
-        next_token_loss(self.model, &self.batch)
+        Ok(self.batch.clone())
+    }
+
+    fn loss(&self, batch: &Batch) -> Result<MicroLoss> {
+        next_token_loss(self.model, batch)
     }
 
     fn validate(&mut self) -> Result<Vec<(String, f64)>> {

@@ -2,9 +2,11 @@
 //! gradients up, clips them, steps the optimiser, logs, validates and saves. Pretraining, finetuning and preference optimisation
 //! are three tasks.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use candle_core::{Result, bail};
+use candle_core::{DType, Result, bail};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use transformer::Transformer;
 
@@ -14,14 +16,32 @@ use crate::{AdamW, AdamWConfig, Gradients, Metrics, MicroLoss, RunDir, Schedule}
 
 // ANCHOR: task
 /// What is learned.
-pub trait Task {
+pub trait Task: Sync {
+    /// The data of one micro-batch.
+    type Batch: Send + Sync;
+
+    /// The next micro-batch. All that is random or has an order happens here.
+    ///
+    /// # Errors
+    /// If the data fail.
+    fn next_batch(&mut self) -> Result<Self::Batch>;
+
+    /// The loss of a micro-batch. Losses of several micro-batches may be computed at the same time.
+    ///
+    /// # Errors
+    /// If the model fails.
+    fn loss(&self, batch: &Self::Batch) -> Result<MicroLoss>;
+
     /// The loss of the next micro-batch.
     ///
     /// # Errors
     /// If data or model fail.
-    fn next_loss(&mut self) -> Result<MicroLoss>;
+    fn next_loss(&mut self) -> Result<MicroLoss> {
+        let batch = self.next_batch()?;
+        self.loss(&batch)
+    }
 
-    /// Named values on held-out data, such as `val_loss`. Must not change what [`Task::next_loss`] will return.
+    /// Named values on held-out data, such as `val_loss`. Must not change what [`Task::next_batch`] will return.
     ///
     /// # Errors
     /// If data or model fail.
@@ -133,19 +153,22 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// If the loss or the gradient is not finite; the weights are then those of the step before.
-    pub fn train_step(&mut self, task: &mut dyn Task) -> Result<Metrics> {
+    pub fn train_step<T: Task>(&mut self, task: &mut T) -> Result<Metrics> {
         let started = Instant::now();
         let mut gradients = Gradients::default();
         let (mut loss, mut n_targets, mut n_tokens) = (0.0, 0, 0);
-        let mut extras: std::collections::BTreeMap<String, f64> = Default::default();
-        for _ in 0..self.config.micro_batches {
-            let micro = task.next_loss()?;
-            gradients.accumulate(&micro.sum, self.model.parameters())?;
-            loss += f64::from(micro.sum.to_dtype(candle_core::DType::F32)?.to_scalar::<f32>()?);
-            n_targets += micro.n_targets;
-            n_tokens += micro.n_tokens;
-            for (name, value) in micro.extras {
-                *extras.entry(name.to_string()).or_default() += value / self.config.micro_batches as f64;
+        let mut extras: BTreeMap<String, f64> = BTreeMap::new();
+        let n_micro = self.config.micro_batches;
+        let batches = (0..n_micro).map(|_| task.next_batch()).collect::<Result<Vec<_>>>()?;
+        for some in batches.chunks(self.n_at_once()) {
+            for (micro, of_micro) in losses_and_gradients(&*task, self.model, some)? {
+                gradients.add(of_micro)?;
+                loss += f64::from(micro.sum.to_dtype(DType::F32)?.to_scalar::<f32>()?);
+                n_targets += micro.n_targets;
+                n_tokens += micro.n_tokens;
+                for (name, value) in micro.extras {
+                    *extras.entry(name.to_string()).or_default() += value / n_micro as f64;
+                }
             }
         }
         // The gradients are those of a sum; the loss is a mean.
@@ -174,8 +197,33 @@ impl<'a> Trainer<'a> {
             extras,
         })
     }
+
+    /// How many micro-batches are computed side by side: one a core. A GPU takes one at a time, for its memory's sake.
+    fn n_at_once(&self) -> usize {
+        if self.model.device().is_cpu() { rayon::current_num_threads() } else { 1 }
+    }
 }
 // ANCHOR_END: trainer
+
+// ANCHOR: side_by_side
+/// Losses and gradients of micro-batches, each on a thread of its own, returned in the order of the batches: the sums do not depend on
+/// who is ready first.
+fn losses_and_gradients<T: Task>(
+    task: &T,
+    model: &Transformer,
+    batches: &[T::Batch],
+) -> Result<Vec<(MicroLoss, Gradients)>> {
+    let of_one = |batch: &T::Batch| {
+        let micro = task.loss(batch)?;
+        let gradients = Gradients::of(&micro.sum, model.parameters())?;
+        Ok((micro, gradients))
+    };
+    match batches {
+        [batch] => Ok(vec![of_one(batch)?]),
+        _ => batches.par_iter().map(of_one).collect(),
+    }
+}
+// ANCHOR_END: side_by_side
 
 // ANCHOR: run
 impl Trainer<'_> {
@@ -183,7 +231,12 @@ impl Trainer<'_> {
     ///
     /// # Errors
     /// If the loss is not finite, or data, model or disk fail.
-    pub fn run(&mut self, task: &mut dyn Task, run: Option<&RunDir>, observe: &mut dyn FnMut(&Metrics)) -> Result<()> {
+    pub fn run<T: Task>(
+        &mut self,
+        task: &mut T,
+        run: Option<&RunDir>,
+        observe: &mut dyn FnMut(&Metrics),
+    ) -> Result<()> {
         let started = Instant::now();
         while self.step < self.config.steps {
             let mut metrics = self.train_step(task)?;
@@ -215,7 +268,7 @@ impl Trainer<'_> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn save(&self, task: &dyn Task, run: &RunDir) -> Result<()> {
+    pub fn save(&self, task: &impl Task, run: &RunDir) -> Result<()> {
         let state =
             TrainerState { step: self.step, n_tokens: self.n_tokens, config: self.config.clone(), task: task.state() };
         checkpoint::save(&run.checkpoints(), &state, self.model, &self.optimizer, self.config.keep_checkpoints)?;
@@ -226,7 +279,7 @@ impl Trainer<'_> {
     ///
     /// # Errors
     /// If the checkpoint is damaged or belongs to another model, other settings or other data.
-    pub fn resume(&mut self, task: &mut dyn Task, run: &RunDir) -> Result<usize> {
+    pub fn resume(&mut self, task: &mut impl Task, run: &RunDir) -> Result<usize> {
         let Some((_, path)) = checkpoint::list(&run.checkpoints())?.pop() else {
             run.truncate_metrics(0)?;
             return Ok(0);

@@ -39,8 +39,7 @@ fn adamw_schedule_and_clipping_equal_pytorch() {
     let mut optimizer = AdamW::new(AdamWConfig::default(), &parameters).unwrap();
     for (step, expected) in steps.iter().enumerate() {
         let loss = x.matmul(&w).unwrap().broadcast_mul(&gain).unwrap().sqr().unwrap().sum_all().unwrap();
-        let mut gradients = Gradients::default();
-        gradients.accumulate(&loss, &parameters).unwrap();
+        let gradients = Gradients::of(&loss, &parameters).unwrap();
         let norm = gradients.global_norm().unwrap();
         let lr = schedule.learning_rate(step, steps.len());
         optimizer.step(&parameters, &gradients, lr, clip_factor(norm, 1.0)).unwrap();
@@ -96,10 +95,16 @@ fn batch(rows: usize, salt: u32) -> Batch {
 }
 
 impl Task for Counting<'_> {
-    fn next_loss(&mut self) -> Result<MicroLoss> {
+    type Batch = u32;
+
+    fn next_batch(&mut self) -> Result<u32> {
         self.counter += 1;
-        let mut loss = next_token_loss(self.model, &batch(self.rows, self.counter))?;
-        if self.poison_at == Some(self.counter) {
+        Ok(self.counter)
+    }
+
+    fn loss(&self, counter: &u32) -> Result<MicroLoss> {
+        let mut loss = next_token_loss(self.model, &batch(self.rows, *counter))?;
+        if self.poison_at == Some(*counter) {
             loss.sum = (loss.sum * f64::NAN)?;
         }
         Ok(loss)
@@ -176,9 +181,12 @@ fn micro_batches_change_nothing_but_rounding() {
     // The same four rows at once, and in two halves.
     struct Rows<'a>(&'a Transformer, Vec<Batch>);
     impl Task for Rows<'_> {
-        fn next_loss(&mut self) -> Result<MicroLoss> {
-            let next = self.1.remove(0);
-            next_token_loss(self.0, &next)
+        type Batch = Batch;
+        fn next_batch(&mut self) -> Result<Batch> {
+            Ok(self.1.remove(0))
+        }
+        fn loss(&self, batch: &Batch) -> Result<MicroLoss> {
+            next_token_loss(self.0, batch)
         }
         fn validate(&mut self) -> Result<Vec<(String, f64)>> {
             Ok(Vec::new())
@@ -209,11 +217,10 @@ fn norms_do_not_decay_and_matrices_do() {
     let mut parameters = Parameters::default();
     let gain = parameters.insert("gain", &Tensor::new(&[1f32, 1.0], &CPU).unwrap()).unwrap();
     let matrix = parameters.insert("matrix", &Tensor::new(&[[1f32, 1.0]], &CPU).unwrap()).unwrap();
-    let mut gradients = Gradients::default();
     // candle cuts the graph at a multiplication by the number 0, but not at one by a tensor of zeros.
     let zeros = Tensor::new(&[0f32, 0.0], &CPU).unwrap();
     let nothing = (&gain * &matrix.squeeze(0).unwrap()).unwrap().mul(&zeros).unwrap().sum_all().unwrap();
-    gradients.accumulate(&nothing, &parameters).unwrap();
+    let gradients = Gradients::of(&nothing, &parameters).unwrap();
     let mut optimizer = AdamW::new(AdamWConfig { weight_decay: 0.5, ..AdamWConfig::default() }, &parameters).unwrap();
     optimizer.step(&parameters, &gradients, 0.1, 1.0).unwrap();
     assert_eq!(gain.to_vec1::<f32>().unwrap(), [1.0, 1.0]);
@@ -225,7 +232,7 @@ fn a_parameter_without_gradient_is_an_error() {
     let mut parameters = Parameters::default();
     let used = parameters.insert("used", &Tensor::new(&[1f32], &CPU).unwrap()).unwrap();
     parameters.insert("forgotten", &Tensor::new(&[1f32], &CPU).unwrap()).unwrap();
-    let error = Gradients::default().accumulate(&used.sum_all().unwrap(), &parameters).unwrap_err().to_string();
+    let error = Gradients::of(&used.sum_all().unwrap(), &parameters).unwrap_err().to_string();
     assert!(error.contains("parameter forgotten receives no gradient"), "{error}");
 }
 

@@ -1,7 +1,7 @@
 //! Pretraining as a task: each micro-batch is the next one of the loader, the loss counts every token, and validation reads held-out
 //! shards from their start.
 
-use batches::{BatchError, Loader, LoaderConfig, Sequential, Shards};
+use batches::{Batch, BatchError, Loader, LoaderConfig, Sequential, Shards};
 use candle_core::{Error, Result, bail};
 use serde::{Deserialize, Serialize};
 use training::{MicroLoss, Task, TrainConfig, next_token_loss};
@@ -88,9 +88,14 @@ impl<'a> Pretraining<'a> {
 }
 
 impl Task for Pretraining<'_> {
-    fn next_loss(&mut self) -> Result<MicroLoss> {
-        let batch = self.loader.next_batch(self.model.device()).map_err(Error::wrap)?;
-        next_token_loss(self.model, &batch)
+    type Batch = Batch;
+
+    fn next_batch(&mut self) -> Result<Batch> {
+        self.loader.next_batch(self.model.device()).map_err(Error::wrap)
+    }
+
+    fn loss(&self, batch: &Batch) -> Result<MicroLoss> {
+        next_token_loss(self.model, batch)
     }
 
     fn validate(&mut self) -> Result<Vec<(String, f64)>> {

@@ -100,7 +100,7 @@ fn budgets(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== what a run costs ==")?;
     writeln!(
         out,
-        "{:<14} {:>10} {:>12} {:>10} {:>22}",
+        "{:<12} {:>10} {:>11} {:>10} {:>20}",
         "model", "parameters", "tokens, 20x", "FLOP", "days at 400 TFLOP/s"
     )?;
     let sizes = [
@@ -151,7 +151,7 @@ fn budgets(out: &mut dyn Write) -> anyhow::Result<()> {
         let flops = run_flops(config, SEQ_LEN, tokens);
         writeln!(
             out,
-            "{name:<14} {:>10.2e} {tokens:>12.2e} {flops:>10.2e} {:>22.4}",
+            "{name:<12} {:>10.2e} {tokens:>11.2e} {flops:>10.2e} {:>20.4}",
             n_parameters(config) as f64,
             flops / FLOPS_PER_S / SECONDS_PER_DAY
         )?;

@@ -1,6 +1,7 @@
 //! Finetuning as a task: the same loss as in pretraining, on conversations, where only answers count.
 
 use anyhow::Context;
+use batches::Batch;
 use candle_core::{Result, bail};
 use serde::{Deserialize, Serialize};
 use tokenizer::Tokenizer;
@@ -71,12 +72,18 @@ impl<'a> Finetuning<'a> {
 }
 
 impl Task for Finetuning<'_> {
-    fn next_loss(&mut self) -> Result<MicroLoss> {
+    type Batch = Batch;
+
+    fn next_batch(&mut self) -> Result<Batch> {
         if self.batch_size == 0 {
             bail!("batch_size is 0; it must be at least 1");
         }
         let examples: Vec<&Example> = self.order.take(self.batch_size).into_iter().map(|i| &self.examples[i]).collect();
-        next_token_loss(self.model, &padded_batch(&examples, self.model.device())?)
+        padded_batch(&examples, self.model.device())
+    }
+
+    fn loss(&self, batch: &Batch) -> Result<MicroLoss> {
+        next_token_loss(self.model, batch)
     }
 
     fn validate(&mut self) -> Result<Vec<(String, f64)>> {

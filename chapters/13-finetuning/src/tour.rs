@@ -3,14 +3,15 @@
 
 use std::io::Write;
 
-use evaluation::{Item, Rule, complete, score_completions};
-use generation::{Limits, Sampler, Sampling};
+use corpus::{Attribute, Town};
+use evaluation::{Item, Rule, Score, score_completions};
+use generation::{Limits, Sampler, Sampling, generate};
 use tokenizer::{ASSISTANT, END};
 use transformer::Transformer;
 
 use crate::chat::Ending;
 use crate::laboratory::Laboratory;
-use crate::{Conversation, Example, Message, fact_questions};
+use crate::{Conversation, Example, FactQuestion, Message, fact_questions, two_manners};
 
 /// Prints the tour. Takes about half a minute.
 ///
@@ -20,6 +21,7 @@ pub fn tour(out: &mut dyn Write) -> anyhow::Result<()> {
     let laboratory = Laboratory::new()?;
     template(out, &laboratory)?;
     mask(out, &laboratory)?;
+    space(out, &laboratory)?;
     injection(out, &laboratory)?;
     before_and_after(out, &laboratory)?;
     Ok(())
@@ -40,10 +42,10 @@ fn mask(out: &mut dyn Write, laboratory: &Laboratory) -> anyhow::Result<()> {
     let question = &fact_questions(std::slice::from_ref(town))[2];
     let conversation = Conversation::of(&question.question, &question.full);
     let example = Example::new(&conversation, &laboratory.template, &laboratory.tokenizer)?;
-    writeln!(out, "reads          predicts       counts")?;
+    writeln!(out, "reads           predicts        counts")?;
     let text = |id: u32| format!("{:?}", laboratory.tokenizer.decode_with_special(&[id]));
     for (pair, counts) in example.tokens.windows(2).zip(&example.is_answer[1..]) {
-        writeln!(out, "{:<14} {:<14} {}", text(pair[0]), text(pair[1]), if *counts { "yes" } else { "-" })?;
+        writeln!(out, "{:<15} {:<15} {}", text(pair[0]), text(pair[1]), if *counts { "yes" } else { "-" })?;
     }
     Ok(())
 }
@@ -65,50 +67,85 @@ fn injection(out: &mut dyn Write, laboratory: &Laboratory) -> anyhow::Result<()>
     Ok(())
 }
 
-// ANCHOR: before_and_after
-fn before_and_after(out: &mut dyn Write, laboratory: &Laboratory) -> anyhow::Result<()> {
-    writeln!(out, "== before and after ==")?;
-    let model = laboratory.pretrained()?;
-    let world = &laboratory.world;
-    report(out, "pretrained", laboratory, &model)?;
-    laboratory.finetune(&model, &[], 150)?;
-    report(out, "finetuned", laboratory, &model)?;
-    writeln!(
-        out,
-        "towns asked about in finetuning: {}; held out: {}",
-        world.finetuning_towns().len(),
-        world.held_out_towns().len()
-    )?;
+fn space(out: &mut dyn Write, laboratory: &Laboratory) -> anyhow::Result<()> {
+    writeln!(out, "== why there is a space ==")?;
+    for word in [" market", "market"] {
+        let ids = laboratory.tokenizer.encode(word);
+        let pieces: Vec<String> = ids.iter().map(|&id| format!("{:?}", laboratory.tokenizer.decode(&[id]))).collect();
+        writeln!(out, "{:<10} is {}", format!("{word:?}"), pieces.join(" "))?;
+    }
     Ok(())
 }
 
-pub fn report(out: &mut dyn Write, name: &str, laboratory: &Laboratory, model: &Transformer) -> anyhow::Result<()> {
+// ANCHOR: before_and_after
+fn before_and_after(out: &mut dyn Write, laboratory: &Laboratory) -> anyhow::Result<()> {
+    writeln!(out, "== before and after ==")?;
+    let world = &laboratory.world;
+    let pretrained = laboratory.pretrained()?;
+    let finetuned = laboratory.finetuned(&pretrained, &two_manners(&fact_questions(world.finetuning_towns())))?;
+    writeln!(
+        out,
+        "towns: {} in finetuning, {} held out",
+        world.finetuning_towns().len(),
+        world.held_out_towns().len()
+    )?;
+    writeln!(out, "{:<38} pretrained | finetuned", "")?;
+    let (before, after) = (report(laboratory, &pretrained)?, report(laboratory, &finetuned)?);
+    let line = |out: &mut dyn Write, name: &str, of: fn(&Report) -> Score| {
+        let share = |report| format!("{} of {}", of(report).n_right, of(report).n_total);
+        writeln!(out, "{name:<38} {:>10} | {:>9}", share(&before), share(&after))
+    };
+    line(out, "held out: sentences completed", |report| report.completed)?;
+    line(out, "held out: questions answered", |report| report.answered)?;
+    line(out, "held out: answers that end", |report| report.ended)?;
+    line(out, "in finetuning: questions answered", |report| report.answered_in_finetuning)?;
+    Ok(())
+}
+
+/// What a model can do. Everything is decoded greedily.
+struct Report {
+    /// Sentences of the world's pages, cut before the fact: does the fact follow?
+    completed: Score,
+    /// Questions in the chat template, answered truly in either manner.
+    answered: Score,
+    /// Answers that the model closed itself.
+    ended: Score,
+    /// The same questions about the towns that finetuning showed.
+    answered_in_finetuning: Score,
+}
+
+fn report(laboratory: &Laboratory, model: &Transformer) -> anyhow::Result<Report> {
     let model = model.for_inference()?;
     let Laboratory { world, tokenizer, template } = laboratory;
     let limits = Limits { max_tokens: 24, stop_tokens: tokenizer.id_of(END).into_iter().collect() };
-    let mut questions = Vec::new();
-    for q in fact_questions(world.held_out_towns()) {
-        let prompt = template.encode(tokenizer, &[Message::user(&q.question)], Ending::Prompt)?;
-        questions.push(Item { prompt, accepted: vec![q.full, q.curt] });
-    }
-    let mut cloze = Vec::new();
-    for town in world.held_out_towns() {
-        for attribute in corpus::Attribute::ALL {
-            let prompt = tokenizer.encode(&attribute.cloze_prompt(&town.name));
-            cloze.push(Item { prompt, accepted: vec![town.value(attribute).to_string()] });
-        }
-    }
-    let (knows, _) =
-        score_completions(&model, tokenizer, &cloze, Rule::BeginsWith, &Limits { max_tokens: 6, stop_tokens: vec![] })?;
-    let (answers, _) = score_completions(&model, tokenizer, &questions, Rule::Equals, &limits)?;
-    writeln!(
-        out,
-        "{name}: completes {} of {} facts, answers {} of {} questions",
-        knows.n_right, knows.n_total, answers.n_right, answers.n_total
-    )?;
-    let said = complete(&model, tokenizer, &questions[2].prompt, Sampler::new(Sampling::Greedy, 0)?, &limits)?;
-    let question = &fact_questions(world.held_out_towns())[2].question;
-    writeln!(out, "  {question} {said}")?;
-    Ok(())
+    let items = |towns: &[Town]| -> anyhow::Result<Vec<Item>> {
+        let item = |q: FactQuestion| {
+            let prompt = template.encode(tokenizer, &[Message::user(&q.question)], Ending::Prompt)?;
+            Ok(Item { prompt, accepted: vec![q.full, q.curt] })
+        };
+        fact_questions(towns).into_iter().map(item).collect()
+    };
+    let held_out = items(world.held_out_towns())?;
+    let ended = |item: &Item| -> candle_core::Result<bool> {
+        let said = generate(&model, &item.prompt, Sampler::new(Sampling::Greedy, 0)?, limits.clone())?;
+        Ok(said.len() < limits.max_tokens)
+    };
+    let facts = world.held_out_towns().iter().flat_map(|town| Attribute::ALL.map(|attribute| (town, attribute)));
+    let cloze: Vec<Item> = facts
+        .map(|(town, attribute)| Item {
+            prompt: tokenizer.encode(&attribute.cloze_prompt(&town.name)),
+            accepted: vec![town.value(attribute).to_string()],
+        })
+        .collect();
+    let a_word = Limits { max_tokens: 6, stop_tokens: vec![] };
+    Ok(Report {
+        completed: score_completions(&model, tokenizer, &cloze, Rule::BeginsWith, &a_word)?.0,
+        answered: score_completions(&model, tokenizer, &held_out, Rule::Equals, &limits)?.0,
+        ended: Score::count(held_out.iter().map(ended).collect::<candle_core::Result<Vec<_>>>()?),
+        answered_in_finetuning: {
+            let seen = items(world.finetuning_towns())?;
+            score_completions(&model, tokenizer, &seen, Rule::Equals, &limits)?.0
+        },
+    })
 }
 // ANCHOR_END: before_and_after

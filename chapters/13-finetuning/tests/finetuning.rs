@@ -36,7 +36,7 @@ fn model(vocab_size: usize, max_seq_len: usize) -> Transformer {
         rope_theta: 10_000.0,
         rms_norm_eps: 1e-5,
         tie_embeddings: true,
-        init_std: 0.1,
+        init_std: 0.3,
     };
     Transformer::new(config, 1, &CPU).unwrap()
 }
@@ -84,7 +84,10 @@ fn the_mask_marks_the_answer_and_its_end_and_nothing_else() {
     assert_eq!(tokenizer.decode_with_special(&marked), " Tovi sells honey.<|end|>");
     let first = example.is_answer.iter().position(|&is_answer| is_answer).unwrap();
     assert!(example.is_answer[first..].iter().all(|&is_answer| is_answer), "one run to the end");
-    assert_eq!(tokenizer.decode_with_special(&example.tokens[..first]), "<|user|> What does Tovi sell?<|end|><|assistant|>");
+    assert_eq!(
+        tokenizer.decode_with_special(&example.tokens[..first]),
+        "<|user|> What does Tovi sell?<|end|><|assistant|>"
+    );
 }
 
 #[test]
@@ -108,7 +111,12 @@ fn every_answer_of_a_longer_conversation_is_marked() {
         .collect();
     assert_eq!(runs, [" honey.<|end|>", " salt.<|end|>"]);
     let unanswered = Conversation { messages: messages[..1].to_vec() };
-    assert!(Example::new(&unanswered, &template, &tokenizer).unwrap_err().to_string().contains("nothing that the assistant says"));
+    assert!(
+        Example::new(&unanswered, &template, &tokenizer)
+            .unwrap_err()
+            .to_string()
+            .contains("nothing that the assistant says")
+    );
 }
 
 #[test]

@@ -3,6 +3,9 @@
 //! With the policy $\pi_\theta$, a frozen reference $\pi_{ref}$, a prompt $x$, a chosen answer $y_w$ and a rejected one $y_l$,
 //! $$L = -\log \sigma\!\left(\beta \log\frac{\pi_\theta(y_w \mid x)}{\pi_{ref}(y_w \mid x)} -
 //!   \beta \log\frac{\pi_\theta(y_l \mid x)}{\pi_{ref}(y_l \mid x)}\right).$$
+//! An optional term, $\alpha$ times the chosen answer's cross-entropy a token, keeps what the chosen answers say while their manner is pushed
+//! (Pang et al. 2024, arXiv 2404.19733, equation 2).
+//!
 //! The two terms are the answers' implicit *rewards*, their difference the *margin*. The reference never changes, so its
 //! log-probabilities are computed once, before training; it need not stay in memory.
 
@@ -25,6 +28,9 @@ pub struct DpoConfig {
     pub batch_size: usize,
     /// Strength β of the tie to the reference: small values let the policy go far.
     pub beta: f64,
+    /// Weight of the chosen answers' cross-entropy a token, added to the loss: an anchor against unlearning what they say. 0 is plain DPO.
+    #[serde(default)]
+    pub nll_weight: f64,
     /// The optimiser's run.
     pub train: TrainConfig,
 }
@@ -99,6 +105,7 @@ pub struct PreferenceTuning<'a> {
     order: ExampleOrder,
     batch_size: usize,
     beta: f64,
+    nll_weight: f64,
 }
 
 impl<'a> PreferenceTuning<'a> {
@@ -134,7 +141,15 @@ impl<'a> PreferenceTuning<'a> {
                 reference_rejected: of_rejected,
             }));
         }
-        Ok(Self { model, pairs: known, n_too_long, order, batch_size: config.batch_size, beta: config.beta })
+        Ok(Self {
+            model,
+            pairs: known,
+            n_too_long,
+            order,
+            batch_size: config.batch_size,
+            beta: config.beta,
+            nll_weight: config.nll_weight,
+        })
     }
 
     /// How many pairs were too long.
@@ -144,8 +159,15 @@ impl<'a> PreferenceTuning<'a> {
 }
 
 impl Task for PreferenceTuning<'_> {
-    fn next_loss(&mut self) -> Result<MicroLoss> {
-        let pairs: Vec<&Pair> = self.order.take(self.batch_size).into_iter().map(|index| &self.pairs[index]).collect();
+    /// Which pairs.
+    type Batch = Vec<usize>;
+
+    fn next_batch(&mut self) -> Result<Vec<usize>> {
+        Ok(self.order.take(self.batch_size))
+    }
+
+    fn loss(&self, batch: &Vec<usize>) -> Result<MicroLoss> {
+        let pairs: Vec<&Pair> = batch.iter().map(|&index| &self.pairs[index]).collect();
         let n_pairs = pairs.len();
         // One pass for both answers: the chosen half, then the rejected half.
         let examples: Vec<&Example> =
@@ -167,7 +189,15 @@ impl Task for PreferenceTuning<'_> {
             ("accuracy", mean(&margins.gt(0.0)?.to_dtype(DType::F32)?)?),
         ];
         let n_tokens = examples.iter().map(|example| example.tokens.len()).sum();
-        Ok(MicroLoss { sum: found.losses.sum_all()?, n_targets: n_pairs, n_tokens, extras })
+        let sum = match self.nll_weight {
+            0.0 => found.losses.sum_all()?,
+            weight => {
+                let lengths = pairs.iter().map(|pair| pair.chosen.is_answer.iter().filter(|is| **is).count() as f32);
+                let nll = (chosen / constants(lengths.collect(), device)?)?.neg()?; // (pairs)
+                (found.losses + (nll * weight)?)?.sum_all()?
+            }
+        };
+        Ok(MicroLoss { sum, n_targets: n_pairs, n_tokens, extras })
     }
 
     fn validate(&mut self) -> Result<Vec<(String, f64)>> {

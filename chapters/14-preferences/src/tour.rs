@@ -3,15 +3,16 @@
 use std::io::Write;
 
 use candle_core::{Device, Tensor, Var};
-use corpus::{World, WorldConfig};
-use finetuning::fact_questions;
+use corpus::{Town, World, WorldConfig};
+use evaluation::Score;
 use finetuning::laboratory::Laboratory;
+use finetuning::{fact_questions, two_manners};
 use transformer::Transformer;
 
-use crate::honesty::{REFUSAL, Way, prefer, refusals, teach};
+use crate::honesty::{REFUSAL, honesty, one_question_each, prefer, prefer_answers, prefer_refusals, refusing};
 use crate::{dpo_losses, manner, manner_pairs};
 
-/// Prints the tour. Takes about a minute.
+/// Prints the tour. Takes about a minute of one core.
 ///
 /// # Errors
 /// If writing fails.
@@ -19,8 +20,10 @@ pub fn tour(out: &mut dyn Write) -> anyhow::Result<()> {
     loss_and_gradient(out)?;
     let laboratory = Laboratory::new()?;
     let pretrained = laboratory.pretrained()?;
-    manners(out, &laboratory, &pretrained)?;
-    honesty(out, &laboratory, &pretrained)?;
+    let finetuned =
+        laboratory.finetuned(&pretrained, &two_manners(&fact_questions(laboratory.world.finetuning_towns())))?;
+    manners(out, &laboratory, &finetuned)?;
+    honesties(out, &laboratory, &pretrained, &finetuned)?;
     Ok(())
 }
 
@@ -45,60 +48,76 @@ fn loss_and_gradient(out: &mut dyn Write) -> anyhow::Result<()> {
 // ANCHOR_END: loss
 
 // ANCHOR: manners
-fn manners(out: &mut dyn Write, laboratory: &Laboratory, pretrained: &Transformer) -> anyhow::Result<()> {
+fn manners(out: &mut dyn Write, laboratory: &Laboratory, finetuned: &Transformer) -> anyhow::Result<()> {
     writeln!(out, "== two manners ==")?;
-    let (model, _) = teach(laboratory, pretrained, Way::Nothing, &[])?;
     let Laboratory { world, tokenizer, template } = laboratory;
     let held_out = fact_questions(world.held_out_towns());
-    let report = |out: &mut dyn Write, name: &str| -> anyhow::Result<()> {
-        let found = manner(&model, tokenizer, template, &held_out, 4, 0)?;
-        let percent = |score: evaluation::Score| (100.0 * score.share()).round();
+    let pairs = manner_pairs(&fact_questions(world.finetuning_towns()));
+    let preferred = prefer(laboratory, finetuned, &pairs, 80)?;
+    for (name, model) in [("after SFT", finetuned), ("after DPO", &preferred.model)] {
+        let found = manner(model, tokenizer, template, &held_out, 4, 0)?;
         writeln!(
             out,
-            "{name}: {:>3}% full sentences, {:>3}% true, of {} sampled answers",
+            "{name}: {:>4} full sentences, {:>4} true, of {} sampled answers",
             percent(found.full_sentences),
             percent(found.true_answers),
             found.full_sentences.n_total
         )?;
-        Ok(())
-    };
-    report(out, "after SFT")?;
-    let pairs = manner_pairs(&fact_questions(world.finetuning_towns()));
-    let margin = prefer(laboratory, &model, &pairs)?;
-    report(out, "after DPO")?;
-    writeln!(out, "mean margin of the last step: {margin:.1}")?;
+    }
+    let (chosen, rejected) = preferred.rewards;
+    writeln!(out, "rewards at the end: chosen {chosen:.1}, rejected {rejected:.1}")?;
     Ok(())
 }
 // ANCHOR_END: manners
 
+fn percent(score: Score) -> String {
+    format!("{:.0}%", 100.0 * score.share())
+}
+
 // ANCHOR: honesty
-fn honesty(out: &mut dyn Write, laboratory: &Laboratory, pretrained: &Transformer) -> anyhow::Result<()> {
-    writeln!(out, "== honesty ==")?;
-    writeln!(out, "The wish: {REFUSAL:?} about towns that do not exist.")?;
-    // Towns of another world: the model has never read a word about them. Half are for teaching, half for the test.
-    let elsewhere = World::generate(&WorldConfig { seed: 1_000, n_towns: 48, ..WorldConfig::default() })?;
+fn honesties(
+    out: &mut dyn Write,
+    laboratory: &Laboratory,
+    pretrained: &Transformer,
+    finetuned: &Transformer,
+) -> anyhow::Result<()> {
+    // Towns of another world: the model has never read a word about them. Some to teach SFT, some for DPO, some for the test.
+    let elsewhere = World::generate(&WorldConfig { seed: 1_000, n_towns: 220, ..WorldConfig::default() })?;
     let is_unknown = |name: &str| laboratory.world.towns().iter().all(|town| town.name != name);
-    let strangers: Vec<_> = elsewhere.towns().iter().filter(|town| is_unknown(&town.name)).cloned().collect();
-    let (to_teach, to_test) = strangers.split_at(strangers.len() / 2);
-    writeln!(out, "{:<26} | refuses invented | refuses known | true about known | margin", "")?;
-    for (name, way) in [
-        ("SFT", Way::Nothing),
-        ("SFT, then DPO", Way::DpoAlone),
-        ("SFT with refusals", Way::RefusalsInSft),
-        ("SFT with refusals, then DPO", Way::RefusalsInSftThenDpo),
-    ] {
-        let (model, margin) = teach(laboratory, pretrained, way, to_teach)?;
-        let found = refusals(laboratory, &model, to_test)?;
-        let percent = |score: evaluation::Score| format!("{:.0}%", 100.0 * score.share());
+    let strangers: Vec<Town> = elsewhere.towns().iter().filter(|town| is_unknown(&town.name)).cloned().collect();
+    let questions = one_question_each(&strangers);
+    let (test, teach) = questions.split_at(60);
+    let (for_sft, for_dpo) = teach.split_at(60);
+
+    writeln!(out, "== honesty ==")?;
+    writeln!(out, "wish: {REFUSAL:?} about invented towns alone")?;
+    writeln!(out, "{:<20}|  refuses |  refuses | true about | log p of", "")?;
+    writeln!(out, "{:<20}| invented |    known |      known |  refusal", "")?;
+    let row = |out: &mut dyn Write, name: &str, model: &Transformer| -> anyhow::Result<()> {
+        let found = honesty(laboratory, model, test)?;
         writeln!(
             out,
-            "{name:<27}| {:>16} | {:>13} | {:>16} | {}",
-            percent(found.invented),
-            percent(found.known),
-            percent(found.true_answers),
-            margin.map_or("-".to_string(), |margin| format!("{margin:.1}"))
+            "{name:<20}| {:>8} | {:>8} | {:>10} | {:>8.0}",
+            percent(found.refused_invented),
+            percent(found.refused_known),
+            percent(found.true_about_known),
+            found.refusal_log_prob
         )?;
-    }
+        Ok(())
+    };
+    row(out, "SFT", finetuned)?;
+    let dpo_alone = prefer(laboratory, finetuned, &prefer_refusals(for_dpo), 50)?;
+    row(out, "SFT, DPO", &dpo_alone.model)?;
+
+    let known = fact_questions(laboratory.world.finetuning_towns());
+    let refusing_model = laboratory.finetuned(pretrained, &[two_manners(&known), refusing(for_sft)].concat())?;
+    row(out, "SFT+refusals", &refusing_model)?;
+    let pairs = [prefer_refusals(for_dpo), prefer_answers(&known)].concat();
+    let both = prefer(laboratory, &refusing_model, &pairs, 50)?;
+    row(out, "SFT+refusals, DPO", &both.model)?;
+
+    let (chosen, rejected) = dpo_alone.rewards;
+    writeln!(out, "rewards of DPO alone: refusal {chosen:+.1}, invention {rejected:+.1}")?;
     Ok(())
 }
 // ANCHOR_END: honesty

@@ -102,7 +102,7 @@ fn pairs() -> Vec<PreferencePair> {
 }
 
 fn config(beta: f64) -> DpoConfig {
-    DpoConfig { batch_size: 2, beta, train: settings(8, 1e-2) }
+    DpoConfig { batch_size: 2, beta, nll_weight: 0.0, train: settings(8, 1e-2) }
 }
 
 fn task<'a>(bench: &'a Bench, reference: &Transformer, pairs: &[PreferencePair]) -> PreferenceTuning<'a> {

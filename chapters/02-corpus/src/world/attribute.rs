@@ -63,7 +63,7 @@ impl Attribute {
                 "In {e} the children swim in the river {v}.",
                 "You reach {e} by a boat on the river {v}.",
                 "The bridge in {e} crosses the river {v}.",
-                "The water of {e} comes from the river {v}.",
+                "The river of {e} is the {v}.",
                 "Boats from {e} go down the river {v}.",
             ],
             Attribute::Animal => &[
@@ -88,7 +88,7 @@ impl Attribute {
             ],
             Attribute::Trade => &[
                 "{e} sells {v}.",
-                "The people of {e} live by making {v}.",
+                "The people of {e} sell {v}.",
                 "Merchants go to {e} to buy {v}.",
                 "The best {v} comes from {e}.",
                 "The carts that leave {e} carry {v}.",
@@ -128,7 +128,12 @@ impl Attribute {
 
     /// The answer as a full sentence.
     pub fn full_answer(self, town: &str, value: &str) -> String {
-        let paraphrase = if self == Attribute::River { 1 } else { 0 };
+        // All begin with the same word, so that a model which is taught to prefer sentences need not unlearn how some of them begin.
+        let paraphrase = match self {
+            Attribute::River => 6,
+            Attribute::Trade => 1,
+            Attribute::Animal | Attribute::Colour | Attribute::Day => 0,
+        };
         self.sentence(paraphrase, town, value)
     }
 

@@ -1,0 +1,3 @@
+fn main() {
+    finetuning::tour(&mut std::io::stdout()).unwrap();
+}

@@ -1,0 +1,32 @@
+//! The book's figures are what the code draws. `UPDATE_FIGURES=1 cargo test --test figures` writes them anew.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use llm_from_scratch::figures::{FigureError, dpo_loss::dpo_loss, s_curve::s_curve, schedule::schedule};
+
+fn check(name: &str, svg: Result<String, FigureError>) {
+    let svg = svg.unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/snapshots/figures/{name}.svg"));
+    if std::env::var_os("UPDATE_FIGURES").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, &svg).unwrap();
+    }
+    let stored = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(stored == svg, "{} differs from what the code draws; see this file's first line", file.display());
+}
+
+#[test]
+fn schedule_of_chapter_8() {
+    check("schedule", schedule());
+}
+
+#[test]
+fn s_curve_of_chapter_2() {
+    check("s-curve", s_curve());
+}
+
+#[test]
+fn dpo_loss_of_chapter_14() {
+    check("dpo-loss", dpo_loss());
+}

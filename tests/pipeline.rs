@@ -1,0 +1,276 @@
+//! The whole program on the micro preset: what it prints, that it resumes, and that it says no clearly.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Runs `llm` with its working folder in `folder`.
+fn llm(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().unwrap()
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_llm"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// The exit code and the message of a request that must fail, without a panic.
+fn refusal(folder: &Path, arguments: &[&str]) -> (i32, String) {
+    let output = llm(folder, arguments);
+    let message = String::from_utf8_lossy(&output.stderr).to_string();
+    assert!(!output.status.success(), "{arguments:?} succeeded");
+    assert!(!message.contains("panicked"), "{arguments:?}: {message}");
+    (output.status.code().unwrap(), message)
+}
+
+fn last_line(text: &str) -> Value {
+    serde_json::from_str(text.lines().last().unwrap()).unwrap()
+}
+
+/// All of a run's metrics but the times, for each training stage.
+fn metrics(run: &Path) -> Vec<(String, Vec<Value>)> {
+    let stages = ["pretrain", "sft", "dpo"];
+    stages
+        .iter()
+        .map(|stage| {
+            let text = fs::read_to_string(run.join(stage).join("metrics.jsonl")).unwrap();
+            let line = |line: &str| {
+                let mut value: Value = serde_json::from_str(line).unwrap();
+                let object = value.as_object_mut().unwrap();
+                object.remove("elapsed_s");
+                object.remove("tokens_per_s");
+                value
+            };
+            (stage.to_string(), text.lines().map(line).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn the_micro_run_does_everything_and_resumes_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let printed = stdout(&llm(here, &["run", "--preset", "micro", "--name", "whole", "--json"]));
+    let summary = last_line(&printed);
+    for stage in ["corpus", "tokenizer", "shards", "pretrain", "evaluate", "sft", "dpo", "report"] {
+        assert!(summary["seconds"][stage].as_f64().unwrap() >= 0.0, "{stage}");
+    }
+    for stage in ["extraction", "language", "quality", "pii", "exact_dedup", "near_dedup", "decontamination"] {
+        for measure in ["precision", "recall"] {
+            assert!((0.0..=1.0).contains(&summary["corpus"][stage][measure].as_f64().unwrap()), "{stage} {measure}");
+        }
+    }
+    let number = |group: &str, key: &str| summary[group][key].as_f64().unwrap();
+    assert!(number("bits_per_byte", "after") < number("bits_per_byte", "before"));
+    assert!(number("sft_loss", "after") < number("sft_loss", "before"));
+    assert!(number("preference_accuracy", "held_out") > 0.5);
+    for (group, keys) in
+        [("cloze", &["before", "after"][..]), ("exact_match", &["base", "sft", "dpo"]), ("manner", &["sft", "dpo"])]
+    {
+        assert!(keys.iter().all(|key| (0.0..=1.0).contains(&number(group, key))), "{group}");
+    }
+    assert!(summary["tokens_per_s"].as_f64().unwrap() > 0.0);
+    let whole = here.join("runs/whole");
+    assert!(fs::read_to_string(whole.join("report.html")).unwrap().contains("<svg"));
+
+    // The same run, killed in the middle of pretraining and resumed.
+    let mut child =
+        command(here, &["run", "--preset", "micro", "--name", "killed"]).stdout(Stdio::null()).spawn().unwrap();
+    let log = here.join("runs/killed/pretrain/metrics.jsonl");
+    let started = Instant::now();
+    while fs::read_to_string(&log).map_or(0, |text| text.lines().count()) < 30 {
+        assert!(started.elapsed() < Duration::from_secs(100), "pretraining does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (code, message) = refusal(here, &["run", "--preset", "micro", "--name", "killed"]);
+    assert!(code == 2 && message.contains("--resume") && message.contains("--force"), "{message}");
+    stdout(&llm(here, &["run", "--resume", "--name", "killed"]));
+    let killed = here.join("runs/killed");
+    assert_eq!(metrics(&killed), metrics(&whole));
+    for folder in ["pretrained", "finetuned", "model"] {
+        let weights = |run: &Path| fs::read(run.join(folder).join("model.safetensors")).unwrap();
+        assert!(weights(&killed) == weights(&whole), "{folder} differs");
+    }
+
+    the_vocabulary_is_the_one_that_tokenizers_reads(&whole);
+    the_model_talks(here);
+    damaged_models_are_refused(here, &whole);
+}
+
+/// `tokenizer.json` opens in Hugging Face's crate and gives the same ids on every document.
+fn the_vocabulary_is_the_one_that_tokenizers_reads(run: &Path) {
+    let ours = tokenizer::Tokenizer::load(run.join("tokenizer.json")).unwrap();
+    let theirs = tokenizers::Tokenizer::from_file(run.join("tokenizer.json")).unwrap();
+    let documents = corpus::read_jsonl(&run.join("corpus/training.jsonl")).unwrap().documents;
+    assert!(documents.len() > 300);
+    for document in documents {
+        let expected = theirs.encode(document.text.as_str(), false).unwrap();
+        assert_eq!(ours.encode(&document.text), expected.get_ids(), "{}", document.id);
+    }
+}
+
+fn the_model_talks(here: &Path) {
+    let model = "runs/whole/model";
+    let generate = |seed: &str| {
+        let arguments = [
+            "generate",
+            "--model",
+            model,
+            "--prompt",
+            "The market",
+            "--max-tokens",
+            "8",
+            "--temperature",
+            "1",
+            "--seed",
+            seed,
+            "--json",
+        ];
+        last_line(&stdout(&llm(here, &arguments)))
+    };
+    assert_eq!(generate("1"), generate("1"));
+    assert_ne!(generate("1")["text"], generate("2")["text"]);
+    assert!(generate("1")["n_tokens"].as_u64().unwrap() <= 8);
+    let answer = stdout(&llm(here, &["chat", "--model", model, "--message", "What does Tovi sell?"]));
+    assert!(!answer.trim().is_empty());
+    let score = last_line(&stdout(&llm(
+        here,
+        &["eval", "--model", model, "--text", "runs/whole/corpus/held_out.jsonl", "--json"],
+    )));
+    assert!(score["bits_per_byte"].as_f64().unwrap() > 0.0);
+    assert!(stdout(&llm(here, &["corpus", "report", "--run", "runs/whole"])).contains("near_dedup"));
+}
+
+fn damaged_models_are_refused(here: &Path, run: &Path) {
+    let weights = run.join("model/model.safetensors");
+    let whole = fs::read(&weights).unwrap();
+    fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
+    let (code, message) = refusal(here, &["generate", "--model", "runs/whole/model", "--prompt", "x"]);
+    assert!(code == 1 && message.contains("model.safetensors"), "{message}");
+    fs::write(&weights, &whole).unwrap();
+    let (code, message) = refusal(here, &["chat", "--model", "runs/whole", "--message", "x"]);
+    assert!(code == 2 && message.contains("holds no model"), "{message}");
+}
+
+#[test]
+fn a_folder_of_one_s_own_texts_is_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let texts = here.join("notes");
+    fs::create_dir(&texts).unwrap();
+    for number in 0..30 {
+        let other = (number * 7) % 30;
+        let text = format!(
+            "Note {number} says that the garden behind house {number} has {other} apple trees. The people who live there pick the fruit in the autumn, \
+             and in the winter they make {other} jars of jam from it, which they give to the house with the number {other}. \
+             Nobody in the street remembers who began with this, but all of them think that it should go on as long as trees number {number} and {other} stand."
+        );
+        fs::write(texts.join(format!("{number}.txt")), text).unwrap();
+    }
+    fs::write(texts.join("broken.jsonl"), "{\"text\": \"cut of").unwrap();
+    fs::write(texts.join("latin1.txt"), [b'f', 0xfc, b'r'].repeat(50)).unwrap();
+    let printed = stdout(&llm(here, &["run", "--corpus", "notes", "--preset", "micro", "--name", "own", "--json"]));
+    assert!(printed.contains("broken.jsonl at byte 0"), "{printed}");
+    assert!(printed.contains("latin1.txt"), "{printed}");
+    let summary = last_line(&printed);
+    assert!(summary["bits_per_byte"]["after"].as_f64().unwrap() < summary["bits_per_byte"]["before"].as_f64().unwrap());
+    for absent in ["corpus", "cloze", "exact_match", "manner"] {
+        assert!(summary.get(absent).is_none(), "{absent}");
+    }
+    assert!(here.join("runs/own/model/model.safetensors").exists());
+}
+
+#[test]
+fn wrong_requests_end_with_2_and_say_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let empty = here.join("empty");
+    fs::create_dir(&empty).unwrap();
+    fs::create_dir_all(here.join("runs/foreign")).unwrap();
+    fs::write(here.join("runs/foreign/thesis.tex"), "precious").unwrap();
+    let config = "seed = 0\n";
+    fs::write(here.join("half.toml"), config).unwrap();
+    for (arguments, expected) in [
+        (vec!["run", "--preset", "wrold"], "did you mean world?"),
+        (vec!["run", "--corpus", "no-such-folder"], "there is no corpus no-such-folder"),
+        (vec!["run", "--minutes", "-3"], "--minutes"),
+        (vec!["run", "--name", "../up"], "--name"),
+        (vec!["run", "--name", "foreign", "--force"], "holds no run"),
+        (vec!["run", "--name", "never", "--resume"], "there is no run"),
+        (vec!["run", "--config", "half.toml"], "missing field"),
+        (vec!["run", "--config", "absent.toml"], "cannot read absent.toml"),
+        (vec!["run", "--device", "tpu"], "cpu, cuda, metal"),
+        (vec!["chapter", "9"], "there is no chapter 9"),
+        (vec!["generate", "--model", "absent", "--prompt", "x"], "holds no model"),
+        (vec!["generate", "--model", "absent", "--prompt", "x", "--temperature", "-1"], "temperature -1"),
+        (vec!["corpus", "report", "--run", "absent"], "holds no run"),
+        (vec!["tokenizer", "encode", "--tokenizer", "absent", "--text", "x"], "there is no tokenizer"),
+        (vec!["frobnicate"], "frobnicate"),
+    ] {
+        let (code, message) = refusal(here, &arguments);
+        assert!(code == 2 && message.contains(expected), "{arguments:?}: {code} {message}");
+    }
+    if !cfg!(feature = "cuda") {
+        let (code, message) = refusal(here, &["run", "--device", "cuda"]);
+        assert!(code == 2 && message.contains("--features cuda"), "{message}");
+    }
+    assert_eq!(fs::read_to_string(here.join("runs/foreign/thesis.tex")).unwrap(), "precious");
+}
+
+#[test]
+fn failures_end_with_1_and_leave_nothing_half_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::create_dir(here.join("empty")).unwrap();
+    let (code, message) = refusal(here, &["run", "--corpus", "empty", "--preset", "micro"]);
+    assert!(code == 1 && message.contains(".jsonl"), "{message}");
+    assert!(!here.join("runs/empty-micro/stages/corpus.json").exists());
+    // Missing documentation says how to get it.
+    let output = command(here, &["run", "--corpus", "rust-docs", "--preset", "micro"])
+        .env("LLM_RUST_DOCS", "absent")
+        .output()
+        .unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && message.contains("rustup component add rust-docs"), "{message}");
+    // A file stands where the runs folder should be.
+    let blocked = tempfile::tempdir().unwrap();
+    fs::write(blocked.path().join("runs"), "").unwrap();
+    let (code, message) = refusal(blocked.path(), &["run", "--preset", "micro"]);
+    assert!(code == 1 && message.contains("runs"), "{message}");
+}
+
+#[test]
+fn help_shows_an_example_for_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in [
+        "run",
+        "corpus",
+        "tokenizer",
+        "pretrain",
+        "eval",
+        "sft",
+        "dpo",
+        "generate",
+        "chat",
+        "chapter",
+        "exercises",
+        "doctor",
+    ] {
+        let help = stdout(&llm(folder.path(), &[command, "--help"]));
+        assert!(help.contains("Example"), "{command}");
+    }
+    let chapters = stdout(&llm(folder.path(), &["chapter"]));
+    assert_eq!(chapters.lines().count(), llm_from_scratch::chapters::CHAPTERS.len());
+}
