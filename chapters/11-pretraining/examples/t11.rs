@@ -1,3 +1,0 @@
-fn main() {
-    pretraining::tour(&mut std::io::stdout()).unwrap();
-}

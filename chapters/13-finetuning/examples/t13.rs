@@ -1,3 +1,0 @@
-fn main() {
-    finetuning::tour(&mut std::io::stdout()).unwrap();
-}

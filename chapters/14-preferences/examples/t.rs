@@ -1,3 +1,0 @@
-fn main() {
-    preferences::tour(&mut std::io::stdout()).unwrap();
-}
