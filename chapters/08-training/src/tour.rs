@@ -207,8 +207,8 @@ fn overfit(out: &mut dyn Write) -> anyhow::Result<()> {
 // ANCHOR: resume
 fn resume(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== stopped and resumed ==")?;
-    let folder = std::env::temp_dir().join(format!("llm-training-tour-{}", std::process::id()));
-    let run = RunDir::create(&folder)?;
+    let folder = tempfile::tempdir()?;
+    let run = RunDir::create(folder.path())?;
 
     let uninterrupted = tiny()?;
     Trainer::new(&uninterrupted, config(20))?.run(&mut memorise(&uninterrupted)?, None, &mut |_| {})?;
@@ -234,7 +234,6 @@ fn resume(out: &mut dyn Write) -> anyhow::Result<()> {
     let largest = apart.into_iter().fold(0.0, f64::max);
     writeln!(out, "resumed at step {step}, ended at step {}", trainer.step())?;
     writeln!(out, "largest difference to the run that was not stopped: {largest}")?;
-    std::fs::remove_dir_all(&folder)?;
     Ok(())
 }
 // ANCHOR_END: resume

@@ -17,11 +17,8 @@ use crate::{PretrainConfig, Pretraining, baselines, chinchilla_tokens, run_flops
 /// # Errors
 /// If writing fails, or the temporary folder of its shards cannot be used.
 pub fn tour(out: &mut dyn Write) -> anyhow::Result<()> {
-    let folder = std::env::temp_dir().join(format!("llm-pretraining-tour-{}", std::process::id()));
-    let outcome = stairs(out, &folder);
-    // The folder goes whatever happened; the outcome is what counts.
-    let _ = std::fs::remove_dir_all(&folder);
-    outcome?;
+    let folder = tempfile::tempdir()?;
+    stairs(out, folder.path())?;
     budgets(out)?;
     Ok(())
 }

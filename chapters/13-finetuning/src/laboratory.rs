@@ -68,11 +68,9 @@ impl Laboratory {
             init_std: 0.08,
         };
         let model = Transformer::new(config, 0, &Device::Cpu)?;
-        let folder = std::env::temp_dir().join(format!("llm-laboratory-{}", std::process::id()));
-        let outcome = self.pretrain(&model, &folder);
-        // The folder goes whatever happened; the outcome is what counts.
-        let _ = std::fs::remove_dir_all(&folder);
-        outcome.map(|()| model)
+        let folder = tempfile::tempdir()?;
+        self.pretrain(&model, folder.path())?;
+        Ok(model)
     }
 
     /// A copy of `pretrained`, finetuned on `conversations`.
