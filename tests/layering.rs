@@ -6,8 +6,11 @@ use std::path::Path;
 
 use llm_from_scratch::chapters::CHAPTERS;
 
+/// A package with the packages that it depends on.
+type Dependencies = (String, Vec<String>);
+
 /// Package name to chapter number, and each chapter's dependencies of any kind.
-fn chapters() -> (BTreeMap<String, usize>, Vec<(String, Vec<String>)>) {
+fn chapters() -> (BTreeMap<String, usize>, Vec<Dependencies>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("chapters");
     let (mut numbers, mut dependencies) = (BTreeMap::new(), Vec::new());
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -25,7 +28,7 @@ fn chapters() -> (BTreeMap<String, usize>, Vec<(String, Vec<String>)>) {
 }
 
 /// What is wrong with a chapter's dependencies.
-fn faults(numbers: &BTreeMap<String, usize>, dependencies: &[(String, Vec<String>)]) -> Vec<String> {
+fn faults(numbers: &BTreeMap<String, usize>, dependencies: &[Dependencies]) -> Vec<String> {
     let mut faults = Vec::new();
     for (name, needs) in dependencies {
         for other in needs {

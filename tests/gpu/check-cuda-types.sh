@@ -25,11 +25,11 @@ while [ $# -gt 0 ]; do
   case $1 in
     --version) echo 'stand-in for nvcc: writes empty files'; exit ;;
     --ptx | -c | --lib) mode=$1 ;;
-    -o) output=$2; shift ;;
-    --output-directory) folder=$2; shift ;;
+    -o) output=${2-}; shift ;;
+    --output-directory) folder=${2-}; shift ;;
     *.cu) source=$1 ;;
   esac
-  shift
+  shift || break
 done
 # A source that is missing must fail here as it would there.
 [ "$mode" = --lib ] || [ -f "$source" ] || mode=''
@@ -49,5 +49,5 @@ export CUDA_HOME=$toolkit NVCC=$toolkit/bin/nvcc PATH=$toolkit/bin:$PATH
 # The bindings of CUDA 13.0, for compute capability 9.0.
 export CUDARC_CUDA_VERSION=13000 CUDA_COMPUTE_CAP=90
 
-# Checking generates no code, so the release profile costs less than dev, which optimises some build dependencies.
+# The release profile is the one a CUDA build is made in, and it leaves half of what dev leaves on the disk.
 exec cargo check --package llm-from-scratch --features cuda --all-targets --release --target-dir "$target" "$@"
