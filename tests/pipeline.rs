@@ -164,20 +164,65 @@ fn damaged_models_are_refused(here: &Path, run: &Path) {
     assert!(code == 2 && message.contains("holds no model"), "{message}");
 }
 
+/// A note of six sentences put together from lists.
+fn note(number: u64) -> String {
+    let who = [
+        "The gardener",
+        "My neighbour",
+        "A friend of mine",
+        "The woman at the gate",
+        "Nobody in the street",
+        "The old teacher",
+    ];
+    let does = [
+        "has seen",
+        "remembers",
+        "often talks about",
+        "would like to have",
+        "keeps looking for",
+        "has written to us about",
+    ];
+    let what = [
+        "the apple trees",
+        "a boat with a red sail",
+        "the garden wall",
+        "two letters",
+        "the road to the sea",
+        "a very small lamp",
+        "the winter",
+    ];
+    let when = [
+        "in the morning",
+        "after the rain",
+        "while the others are away",
+        "since last autumn",
+        "when it is cold",
+        "on the way to the market",
+    ];
+    let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    // No phrase comes twice in a note: that would be a repeated run, which the quality rules drop.
+    let pick =
+        |list: &[&str], shift: u32, step: usize| list[((mixed >> shift) as usize + step) % list.len()].to_string();
+    let sentence = |step| {
+        format!(
+            "{} {} {} {}. ",
+            pick(&who, 8, step),
+            pick(&does, 20, step),
+            pick(&what, 32, step),
+            pick(&when, 44, step)
+        )
+    };
+    (0..6).map(sentence).collect()
+}
+
 #[test]
 fn a_folder_of_one_s_own_texts_is_trained_on() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let texts = here.join("notes");
     fs::create_dir(&texts).unwrap();
-    for number in 0..30 {
-        let other = (number * 7) % 30;
-        let text = format!(
-            "Note {number} says that the garden behind house {number} has {other} apple trees. The people who live there pick the fruit in the autumn, \
-             and in the winter they make {other} jars of jam from it, which they give to the house with the number {other}. \
-             Nobody in the street remembers who began with this, but all of them think that it should go on as long as trees number {number} and {other} stand."
-        );
-        fs::write(texts.join(format!("{number}.txt")), text).unwrap();
+    for number in 0..40 {
+        fs::write(texts.join(format!("{number}.txt")), note(number)).unwrap();
     }
     fs::write(texts.join("broken.jsonl"), "{\"text\": \"cut of").unwrap();
     fs::write(texts.join("latin1.txt"), [b'f', 0xfc, b'r'].repeat(50)).unwrap();

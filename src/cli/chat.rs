@@ -30,7 +30,7 @@ pub(crate) struct ChatArgs {
     #[arg(long, value_name = "N", default_value_t = 128)]
     max_tokens: usize,
     /// 0 takes the most likely token; 1 samples from the model's own distribution
-    #[arg(long, value_name = "T", default_value_t = 0.0)]
+    #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true)]
     temperature: f64,
     /// Decides what is sampled
     #[arg(long, value_name = "S", default_value_t = 0)]

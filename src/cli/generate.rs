@@ -27,7 +27,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_tokens: usize,
     /// 0 takes the most likely token; 1 samples from the model's own distribution
-    #[arg(long, value_name = "T", default_value_t = 0.0)]
+    #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true)]
     temperature: f64,
     /// Sample among so many of the most likely tokens
     #[arg(long, value_name = "K")]

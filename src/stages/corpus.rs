@@ -67,8 +67,12 @@ pub fn build(run: &mut Run) -> Result<CorpusReport> {
         bail!("no document of {name} is left after cleaning:\n{}", cleaned.funnel);
     }
     let parts = split(cleaned.documents, HELD_OUT_SHARE);
-    if parts.held_out.is_empty() {
-        bail!("one document is not enough: one part is for training and one for measuring; add more files to {name}");
+    if parts.held_out.is_empty() || parts.training.is_empty() {
+        bail!(
+            "{} documents are not enough: some are for training and some for measuring; add more to {name}, or loosen what dropped the others:\n{}",
+            parts.held_out.len() + parts.training.len(),
+            cleaned.funnel
+        );
     }
     write_jsonl(&run.path(TRAINING_FILE), &parts.training)?;
     write_jsonl(&run.path(HELD_OUT_FILE), &parts.held_out)?;

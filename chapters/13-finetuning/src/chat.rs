@@ -2,7 +2,7 @@
 //!
 //! A template is a Jinja program in `tokenizer_config.json` (`chat_template`), so that every tool renders a model's format alike. Ours is
 //! ```text
-//! <|user|> Which river is Tovi on?<|end|><|assistant|> Tovi is on the river Elm.<|end|>
+//! <|user|> Which river is Tovi on?<|end|><|assistant|> The river of Tovi is the Elm.<|end|>
 //! ```
 //! The space matters: in running text a word follows a space, and byte-level BPE makes the space part of the word's token. Without it the
 //! model would have to answer in tokens that it hardly met in pretraining.
