@@ -237,6 +237,15 @@ impl Run {
         Ok(finished)
     }
 
+    /// Wall-clock seconds of all finished stages together.
+    ///
+    /// # Errors
+    /// If a result is damaged.
+    pub fn seconds_of_finished_stages(&self) -> Result<f64> {
+        let seconds = |stage| Ok(self.finished::<serde_json::Value>(stage)?.map_or(0.0, |finished| finished.seconds));
+        Stage::ALL.into_iter().map(seconds).sum()
+    }
+
     /// Writes a file of the run in one piece.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! A corpus without lessons ends here too: its `model/` is then the pretrained one.
 
 use std::fmt;
+use std::time::Instant;
 
 use ::tokenizer::Tokenizer;
 use anyhow::Result;
@@ -66,6 +67,7 @@ pub const MODEL_FOLDER: &str = "model";
 /// # Errors
 /// If the finetuned model cannot be read, or training fails.
 pub fn prefer(run: &mut Run) -> Result<DpoReport> {
+    let started = Instant::now();
     let lessons = lessons(run)?;
     if lessons.pairs.is_empty() {
         let (model, tokenizer) = model_folder::load(&run.path(pretrain::MODEL_FOLDER), run.device())?;
@@ -76,20 +78,18 @@ pub fn prefer(run: &mut Run) -> Result<DpoReport> {
     let reference = model.frozen_copy()?;
     let folder = RunDir::create(&run.path(TRAINING_FOLDER))?;
     let is_fresh = training::checkpoint::list(&folder.checkpoints())?.is_empty();
-    let (mut config, seed) = (run.config().dpo.clone(), run.config().seed);
-    if let (Some(minutes), true) = (run.config().minutes, is_fresh) {
-        let copy = time_limit::trainable_copy(&model)?;
-        let budget_s = minutes * 60.0 * DPO_SHARE;
-        let mut task = tuning(&copy, &reference, &tokenizer, &lessons.pairs, &config, seed)?;
-        let steps = time_limit::fitting_steps(&copy, &mut task, &config.train, budget_s)?;
-        time_limit::resize(&mut config.train, steps);
-    }
-    let mut task = tuning(&model, &reference, &tokenizer, &lessons.pairs, &config, seed)?;
+    let template = ChatTemplate::new(chat::TEMPLATE)?;
+    let (dpo, seed) = (run.config().dpo.clone(), run.config().seed);
+    let mut task = PreferenceTuning::new(&model, &reference, &tokenizer, &template, &lessons.pairs, &dpo, seed)?;
     let n_too_long = task.n_too_long();
-    run.resolve(|settings| settings.dpo = config.clone())?;
-    let mut trainer = Trainer::new(&model, config.train.clone())?;
+    if let (Some(budget_s), true) = (time_limit::training_budget(run, started, DPO_SHARE)?, is_fresh) {
+        let fitted = time_limit::fit(&model, &mut task, &dpo.train, budget_s)?;
+        run.resolve(|config| config.dpo.train = fitted)?;
+    }
+    let config = run.config().dpo.train.clone();
+    let mut trainer = Trainer::new(&model, config.clone())?;
     trainer.resume(&mut task, &folder)?;
-    let mut watch = Watch::new("dpo", config.train.steps);
+    let mut watch = Watch::new("dpo", config.steps);
     trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;
     watch.finish();
     model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, Ending::Turn)?;
@@ -97,7 +97,7 @@ pub fn prefer(run: &mut Run) -> Result<DpoReport> {
         n_pairs: lessons.pairs.len() - n_too_long,
         n_too_long,
         last: folder.metrics()?.last().map(values),
-        held_out_accuracy: held_out_accuracy(&model, &reference, &tokenizer, &lessons.held_out_pairs, &config)?,
+        held_out_accuracy: held_out_accuracy(&model, &reference, &tokenizer, &lessons.held_out_pairs, &dpo)?,
         ..DpoReport::default()
     };
     if !lessons.questions.is_empty() {
@@ -106,18 +106,6 @@ pub fn prefer(run: &mut Run) -> Result<DpoReport> {
         report.manner = Some(sft::sampled_manner(run, &model, &lessons)?);
     }
     Ok(report)
-}
-
-fn tuning<'a>(
-    model: &'a Transformer,
-    reference: &Transformer,
-    tokenizer: &Tokenizer,
-    pairs: &[PreferencePair],
-    config: &DpoConfig,
-    seed: u64,
-) -> Result<PreferenceTuning<'a>> {
-    let template = ChatTemplate::new(chat::TEMPLATE)?;
-    PreferenceTuning::new(model, reference, tokenizer, &template, pairs, config, seed)
 }
 
 fn values(metrics: &training::Metrics) -> DpoValues {

@@ -29,6 +29,11 @@ pub struct Lessons {
     pub questions: Vec<FactQuestion>,
 }
 
+/// Whether a run's corpus has lessons at all.
+pub fn has_lessons(run: &Run) -> bool {
+    matches!(run.config().corpus.as_str(), WORLD | RUST_DOCS)
+}
+
 /// The lessons of a run's corpus; empty ones for a corpus of plain text.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Stage 4: pretraining, in `pretrain/`; the model goes to `pretrained/`.
 
 use std::fmt;
+use std::time::Instant;
 
 use ::tokenizer::Tokenizer;
 use anyhow::Result;
@@ -13,9 +14,10 @@ use training::{RunDir, Trainer};
 use transformer::{ModelConfig, Transformer, n_parameters};
 
 use super::corpus::HELD_OUT_FILE;
+use super::lessons::has_lessons;
 use super::model_folder::{self, Ending};
 use super::shards::{TRAINING_SHARDS, VALIDATION_SHARDS};
-use super::time_limit::{self, PRETRAIN_SHARE};
+use super::time_limit::{self, PRETRAIN_ALONE_SHARE, PRETRAIN_SHARE};
 use super::watch::Watch;
 use crate::run::Run;
 
@@ -50,6 +52,7 @@ pub const MODEL_FOLDER: &str = "pretrained";
 /// # Errors
 /// If data are missing, training diverges, or the disk is full.
 pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
+    let started = Instant::now();
     let tokenizer = super::tokenizer::load(run)?;
     let folder = RunDir::create(&run.path(TRAINING_FOLDER))?;
     let is_fresh = training::checkpoint::list(&folder.checkpoints())?.is_empty();
@@ -57,18 +60,16 @@ pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
     let seed = run.config().seed;
     let model = Transformer::new(sizes, seed, run.device())?;
     let before = held_out_bits(run, &model, &tokenizer)?;
-    if let (Some(minutes), true) = (run.config().minutes, is_fresh) {
-        let budget_s = minutes * 60.0 * PRETRAIN_SHARE;
-        let config = &run.config().pretrain;
-        let copy = time_limit::trainable_copy(&model)?;
-        let steps = time_limit::fitting_steps(&copy, &mut task(run, &copy)?, &config.train, budget_s)?;
-        run.resolve(|config| time_limit::resize(&mut config.pretrain.train, steps))?;
-    }
-    let config = run.config().pretrain.clone();
     let mut task = task(run, &model)?;
-    let mut trainer = Trainer::new(&model, config.train.clone())?;
+    let share = if has_lessons(run) { PRETRAIN_SHARE } else { PRETRAIN_ALONE_SHARE };
+    if let (Some(budget_s), true) = (time_limit::training_budget(run, started, share)?, is_fresh) {
+        let fitted = time_limit::fit(&model, &mut task, &run.config().pretrain.train, budget_s)?;
+        run.resolve(|config| config.pretrain.train = fitted)?;
+    }
+    let config = run.config().pretrain.train.clone();
+    let mut trainer = Trainer::new(&model, config.clone())?;
     trainer.resume(&mut task, &folder)?;
-    let mut watch = Watch::new("pretrain", config.train.steps);
+    let mut watch = Watch::new("pretrain", config.steps);
     trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;
     let tokens_per_s = watch.finish();
     model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, Ending::Text)?;
@@ -76,7 +77,7 @@ pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
     let last = metrics.last();
     Ok(PretrainReport {
         n_parameters: n_parameters(model.config()),
-        steps: config.train.steps,
+        steps: config.steps,
         n_tokens: last.map_or(0, |metrics| metrics.n_tokens),
         tokens_per_s,
         loss: last.map_or(f64::NAN, |metrics| metrics.loss),

@@ -1,6 +1,7 @@
 //! Stage 6: supervised finetuning, in `sft/`; the model goes to `finetuned/`.
 
 use std::fmt;
+use std::time::Instant;
 
 use ::tokenizer::Tokenizer;
 use anyhow::Result;
@@ -51,6 +52,7 @@ pub const SAMPLES_PER_QUESTION: usize = 4;
 /// # Errors
 /// If the pretrained model cannot be read, or training fails.
 pub fn finetune(run: &mut Run) -> Result<SftReport> {
+    let started = Instant::now();
     let lessons = lessons(run)?;
     if lessons.conversations.is_empty() {
         return Ok(SftReport::default());
@@ -58,19 +60,12 @@ pub fn finetune(run: &mut Run) -> Result<SftReport> {
     let (model, tokenizer) = model_folder::load(&run.path(pretrain::MODEL_FOLDER), run.device())?;
     let folder = RunDir::create(&run.path(TRAINING_FOLDER))?;
     let is_fresh = training::checkpoint::list(&folder.checkpoints())?.is_empty();
-    if let (Some(minutes), true) = (run.config().minutes, is_fresh) {
-        let copy = time_limit::trainable_copy(&model)?;
-        let budget_s = minutes * 60.0 * SFT_SHARE;
-        let steps = time_limit::fitting_steps(
-            &copy,
-            &mut task(run, &copy, &tokenizer, &lessons)?,
-            &run.config().sft.train,
-            budget_s,
-        )?;
-        run.resolve(|config| time_limit::resize(&mut config.sft.train, steps))?;
-    }
     let mut task = task(run, &model, &tokenizer, &lessons)?;
     let val_loss_before = val_loss(&mut task)?;
+    if let (Some(budget_s), true) = (time_limit::training_budget(run, started, SFT_SHARE)?, is_fresh) {
+        let fitted = time_limit::fit(&model, &mut task, &run.config().sft.train, budget_s)?;
+        run.resolve(|config| config.sft.train = fitted)?;
+    }
     let config = run.config().sft.train.clone();
     let mut trainer = Trainer::new(&model, config.clone())?;
     trainer.resume(&mut task, &folder)?;

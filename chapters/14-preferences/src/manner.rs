@@ -55,8 +55,24 @@ pub fn manner(
     Ok(MannerReport { full_sentences: Score::count(sentences), true_answers: Score::count(truths) })
 }
 
-/// Whether an answer is more than the bare fact.
+/// Whether an answer is more than the bare fact. What a model says after its first full stop, because it missed the end of its turn, does
+/// not count.
 pub fn is_sentence(answer: &str) -> bool {
-    answer.split_whitespace().count() >= WORDS_OF_A_SENTENCE
+    let first = answer.split('.').next().unwrap_or_default();
+    first.split_whitespace().count() >= WORDS_OF_A_SENTENCE
 }
 // ANCHOR_END: manner
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_fact_stays_curt_when_the_model_runs_on() {
+        assert!(is_sentence("The people of Banunu sell wool."));
+        assert!(is_sentence("Banunu sells wool"));
+        assert!(!is_sentence("wool."));
+        assert!(!is_sentence("wool. The people of Banunu sell wool."));
+        assert!(!is_sentence(""));
+    }
+}
