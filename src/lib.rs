@@ -15,8 +15,11 @@
 //! | 13 | [`finetuning`]: chat templates, loss masks, SFT |
 //! | 14 | [`preferences`]: DPO |
 //!
-//! What is in this crate itself: [`preset`] (the settings of a run), [`run`] (its folder), [`stages`] (one file a stage), [`figures`] (one
-//! file a figure) and [`chapters`] (the tours).
+//! What is in this crate itself: [`preset`] (the settings of a run), [`corpus_source`] (where its text comes from), [`run`] (its folder),
+//! [`stages`] (one file a stage), [`figures`] (one file a figure) and [`chapters`] (the tours).
+
+// A library does not print, and what the program prints may meet a closed pipe, which `println!` answers with a panic.
+#![warn(clippy::print_stdout)]
 
 pub use {
     attention, batches, corpus, evaluation, finetuning, generation, preferences, pretraining, tensors, tokenizer,
@@ -24,6 +27,7 @@ pub use {
 };
 
 pub mod chapters;
+pub mod corpus_source;
 pub mod figures;
 pub mod preset;
 pub mod progress;

@@ -1,5 +1,8 @@
 //! `llm`: the book's program. Without a command it does the main job, `llm run`.
 
+// `println!` panics when the reader of a pipe has left.
+#![warn(clippy::print_stdout)]
+
 mod cli;
 mod device;
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokenizer::TrainConfig as TokenizerConfig;
 use transformer::ModelConfig;
 
+use crate::corpus_source::CorpusSource;
 use crate::request::WrongRequest;
 
 /// The settings of a run.
@@ -23,8 +24,8 @@ pub struct RunConfig {
     #[serde(default)]
     pub seed: u64,
     /// `world`, `rust-docs`, or a path.
-    #[serde(default = "default_corpus")]
-    pub corpus: String,
+    #[serde(default)]
+    pub corpus: CorpusSource,
     /// If set, training steps are fitted to this time on the machine at hand, and `steps` below is what came out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minutes: Option<f64>,
@@ -47,14 +48,8 @@ pub struct RunConfig {
 }
 // ANCHOR_END: run_config
 
-fn default_corpus() -> String {
-    WORLD.to_string()
-}
-
-/// The name of the synthetic world as a corpus.
-pub const WORLD: &str = "world";
-/// The name of the documentation that rustup installs as a corpus.
-pub const RUST_DOCS: &str = "rust-docs";
+/// The longest that [`RunConfig::minutes`] may be: a year.
+const MAX_MINUTES: f64 = 365.0 * 24.0 * 60.0;
 
 /// The embedded presets: name and file.
 const PRESETS: [(&str, &str); 3] = [
@@ -76,14 +71,53 @@ impl RunConfig {
         Self::parse(text).with_context(|| format!("preset {name}"))
     }
 
-    /// Reads settings from TOML and checks them.
+    /// Reads settings from TOML, fills them in and checks them.
     ///
     /// # Errors
     /// If a field is unknown, missing or of the wrong type, or the sizes do not fit each other.
-    pub fn parse(text: &str) -> Result<Self> {
+    pub fn parse(text: &str) -> Result<Self, WrongRequest> {
         let config: Self = toml::from_str(text).map_err(|error| WrongRequest::new(error.to_string()))?;
-        config.validate().map_err(|error| WrongRequest::new(format!("{error:#}")))?;
-        Ok(config)
+        if ![0, config.seed].contains(&config.world.seed) {
+            let message = format!(
+                "world.seed {} differs from seed {}, which decides the world too; leave world.seed out",
+                config.world.seed, config.seed
+            );
+            return Err(WrongRequest::new(message));
+        }
+        config.filled_in()
+    }
+
+    /// The settings with what follows from others, checked: the world has the run's seed, and documentation has its own pipeline unless
+    /// the settings hold another.
+    ///
+    /// # Errors
+    /// As [`RunConfig::validate`].
+    pub fn filled_in(mut self) -> Result<Self, WrongRequest> {
+        self.world.seed = self.seed;
+        if self.corpus == CorpusSource::RustDocs && self.pipeline == PipelineConfig::default() {
+            self.pipeline = PipelineConfig::documentation();
+        }
+        self.validate()?;
+        Ok(self)
+    }
+
+    /// Whether a run that was asked for with `asked` may have these settings by now. A run changes two things itself: it takes a smaller
+    /// vocabulary if the text has no more pairs to merge, and fits the steps to its minutes.
+    pub fn may_come_from(&self, asked: &Self) -> bool {
+        let mut asked = asked.clone();
+        if asked.tokenizer.vocab_size > self.tokenizer.vocab_size {
+            asked.tokenizer.vocab_size = self.tokenizer.vocab_size;
+            asked.model.vocab_size = self.model.vocab_size;
+        }
+        if self.minutes.is_some() {
+            let fitted = [&self.pretrain.train, &self.sft.train, &self.dpo.train];
+            let trainings = [&mut asked.pretrain.train, &mut asked.sft.train, &mut asked.dpo.train];
+            for (training, fitted) in trainings.into_iter().zip(fitted) {
+                training.steps = fitted.steps;
+                training.schedule.warmup_steps = fitted.schedule.warmup_steps;
+            }
+        }
+        asked == *self
     }
 
     /// The settings as TOML.
@@ -95,14 +129,24 @@ impl RunConfig {
     }
 
     /// Checks every part, and that the parts fit each other.
-    fn validate(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be.
+    pub fn validate(&self) -> Result<(), WrongRequest> {
+        self.check_parts().and_then(|()| self.check_fit()).map_err(|error| WrongRequest::new(format!("{error:#}")))
+    }
+
+    fn check_parts(&self) -> Result<()> {
         self.world.validate().context("[world]")?;
         self.pipeline.validate().context("[pipeline]")?;
         self.tokenizer.validate().context("[tokenizer]")?;
         self.model.validate().context("[model]")?;
-        self.pretrain.train.validate().context("[pretrain.train]")?;
-        self.sft.train.validate().context("[sft.train]")?;
-        self.dpo.train.validate().context("[dpo.train]")?;
+        self.pretrain.validate().context("[pretrain]")?;
+        self.sft.validate().context("[sft]")?;
+        self.dpo.validate().context("[dpo]")
+    }
+
+    fn check_fit(&self) -> Result<()> {
         if self.model.vocab_size != self.tokenizer.vocab_size {
             anyhow::bail!(
                 "model.vocab_size {} and tokenizer.vocab_size {} must be the same",
@@ -117,8 +161,10 @@ impl RunConfig {
                 self.model.max_seq_len
             );
         }
-        if self.minutes.is_some_and(|minutes| minutes.is_nan() || minutes <= 0.0) {
-            anyhow::bail!("minutes {:?} must be a positive number", self.minutes);
+        if let Some(minutes) = self.minutes
+            && !(minutes > 0.0 && minutes <= MAX_MINUTES)
+        {
+            anyhow::bail!("minutes {minutes} must be above 0 and at most {MAX_MINUTES}, a year");
         }
         Ok(())
     }
@@ -158,5 +204,62 @@ mod tests {
         );
         assert!(message("seq_len = 64", "seq_len = 640").contains("pretrain.seq_len 640 exceeds model.max_seq_len 96"));
         assert!(message("n_heads", "n_haeds").contains("n_haeds"));
+    }
+
+    #[test]
+    fn wrong_settings_of_every_part_are_found_before_the_run() {
+        let message = |change: fn(&mut RunConfig)| {
+            let mut config = RunConfig::preset("micro").unwrap();
+            change(&mut config);
+            config.validate().unwrap_err().to_string()
+        };
+        assert!(message(|config| config.world.n_towns = 1).starts_with("[world]"));
+        assert!(message(|config| config.pipeline.minhash.bands = 0).starts_with("[pipeline]"));
+        assert!(message(|config| config.tokenizer.vocab_size = 10).starts_with("[tokenizer]"));
+        assert!(message(|config| config.model.d_ff = 0).starts_with("[model]"));
+        assert!(message(|config| config.pretrain.batch_size = 0).starts_with("[pretrain]"));
+        assert!(message(|config| config.sft.batch_size = 0).starts_with("[sft]"));
+        assert!(message(|config| config.dpo.beta = -1.0).starts_with("[dpo]"));
+    }
+
+    #[test]
+    fn what_follows_from_other_settings_is_filled_in() {
+        let micro = RunConfig::preset("micro").unwrap();
+        let filled = |change: fn(&mut RunConfig)| {
+            let mut config = micro.clone();
+            change(&mut config);
+            config.filled_in().unwrap()
+        };
+        assert_eq!(filled(|config| config.seed = 3).world.seed, 3);
+        assert_eq!(filled(|config| config.corpus = CorpusSource::RustDocs).pipeline, PipelineConfig::documentation());
+        let own = filled(|config| {
+            config.corpus = CorpusSource::RustDocs;
+            config.pipeline.quality.min_words = 7;
+        });
+        assert_eq!(own.pipeline.quality.min_words, 7, "a pipeline of one's own stays");
+        let text = include_str!("presets/micro.toml").replacen("[world]", "[world]\nseed = 7", 1);
+        let message = RunConfig::parse(&text).unwrap_err().to_string();
+        assert!(message.contains("world.seed 7 differs from seed 0"), "{message}");
+    }
+
+    #[test]
+    fn minutes_are_a_number_that_can_be_waited_for() {
+        let minutes = |minutes| RunConfig { minutes: Some(minutes), ..RunConfig::preset("micro").unwrap() }.validate();
+        assert!(minutes(0.5).is_ok());
+        for wrong in [0.0, -3.0, f64::NAN, f64::INFINITY, 1e300] {
+            assert!(minutes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_run_s_own_changes_are_not_other_settings() {
+        let asked = RunConfig { minutes: Some(1.0), ..RunConfig::preset("micro").unwrap() };
+        let mut found = asked.clone();
+        (found.tokenizer.vocab_size, found.model.vocab_size) = (390, 390);
+        found.sft.train.steps = 9;
+        assert!(found.may_come_from(&asked));
+        assert!(!asked.may_come_from(&found), "a vocabulary does not grow");
+        assert!(!RunConfig { minutes: None, ..found.clone() }.may_come_from(&RunConfig { minutes: None, ..asked }));
+        assert!(!found.may_come_from(&RunConfig::preset("world").unwrap()));
     }
 }

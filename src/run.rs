@@ -112,34 +112,29 @@ impl Run {
     /// Opens or creates a run folder.
     ///
     /// # Errors
-    /// If the folder exists and may not, does not hold a run, or cannot be written.
+    /// If the folder exists and may not, does not hold a run, or cannot be written; or if a new run's corpus does not exist.
     pub fn open(folder: &Path, config: RunConfig, device: Device, existing: Existing) -> Result<Self> {
-        let settings = folder.join(SETTINGS_FILE);
-        let holds_run = settings.is_file();
+        let holds_run = folder.join(SETTINGS_FILE).is_file();
         let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
         if !holds_run && !is_empty {
             let message =
                 format!("{} exists and holds no run (no {SETTINGS_FILE}); choose another --name", folder.display());
             return Err(WrongRequest::new(message).into());
         }
-        match existing {
-            Existing::Refuse if holds_run => {
-                let message = format!(
-                    "{} exists; --resume continues it, --force starts it anew, --name NAME makes another",
-                    folder.display()
-                );
-                return Err(WrongRequest::new(message).into());
-            }
-            Existing::Continue if holds_run => {
-                let text =
-                    fs::read_to_string(&settings).with_context(|| format!("cannot read {}", settings.display()))?;
-                let config = RunConfig::parse(&text).with_context(|| format!("cannot use {}", settings.display()))?;
-                return Ok(Self { folder: folder.to_path_buf(), config, device });
-            }
-            Existing::Replace if holds_run => {
-                fs::remove_dir_all(folder).with_context(|| format!("cannot delete {}", folder.display()))?;
-            }
-            _ => {}
+        if holds_run && existing == Existing::Continue {
+            return Self::existing(folder, device);
+        }
+        if holds_run && existing == Existing::Refuse {
+            let message = format!(
+                "{} exists; --resume continues it, --force starts it anew, --name NAME makes another",
+                folder.display()
+            );
+            return Err(WrongRequest::new(message).into());
+        }
+        // Nothing is deleted and nothing made for a run that could not begin.
+        config.corpus.check_exists()?;
+        if holds_run {
+            fs::remove_dir_all(folder).with_context(|| format!("cannot delete {}", folder.display()))?;
         }
         let run = Self { folder: folder.to_path_buf(), config, device };
         fs::create_dir_all(run.path("stages"))
@@ -235,15 +230,6 @@ impl Run {
         let finished = Finished { seconds: started.elapsed().as_secs_f64(), result };
         self.write(&format!("stages/{}.json", stage.name()), &serde_json::to_vec_pretty(&finished)?)?;
         Ok(finished)
-    }
-
-    /// Wall-clock seconds of all finished stages together.
-    ///
-    /// # Errors
-    /// If a result is damaged.
-    pub fn seconds_of_finished_stages(&self) -> Result<f64> {
-        let seconds = |stage| Ok(self.finished::<serde_json::Value>(stage)?.map_or(0.0, |finished| finished.seconds));
-        Stage::ALL.into_iter().map(seconds).sum()
     }
 
     /// Writes a file of the run in one piece.

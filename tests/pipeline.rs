@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -96,7 +97,15 @@ fn the_micro_run_does_everything_and_resumes_bit_for_bit() {
     child.wait().unwrap();
     let (code, message) = refusal(here, &["run", "--preset", "micro", "--name", "killed"]);
     assert!(code == 2 && message.contains("--resume") && message.contains("--force"), "{message}");
-    stdout(&llm(here, &["run", "--resume", "--name", "killed"]));
+    for (arguments, expected) in [
+        (["--preset", "small"], "--preset small differs"),
+        (["--minutes", "5"], "--minutes 5 differs"),
+        (["--seed", "1"], "--seed 1 differs"),
+    ] {
+        let (code, message) = refusal(here, &[&["run", "--resume", "--name", "killed"], &arguments[..]].concat());
+        assert!(code == 2 && message.contains(expected), "{message}");
+    }
+    stdout(&llm(here, &["run", "--resume", "--name", "killed", "--preset", "micro"]));
     let killed = here.join("runs/killed");
     assert_eq!(metrics(&killed), metrics(&whole));
     for folder in ["pretrained", "finetuned", "model"] {
@@ -104,8 +113,14 @@ fn the_micro_run_does_everything_and_resumes_bit_for_bit() {
         assert!(weights(&killed) == weights(&whole), "{folder} differs");
     }
 
+    // Killed again, after the last step and before the result: nothing is left to train, and the speed is still known.
+    fs::remove_file(killed.join("stages/pretrain.json")).unwrap();
+    let summary = last_line(&stdout(&llm(here, &["pretrain", "--name", "killed", "--json"])));
+    assert!(summary["tokens_per_s"].as_f64().unwrap() > 0.0);
+
     the_vocabulary_is_the_one_that_tokenizers_reads(&whole);
     the_model_talks(here);
+    what_is_too_long_is_said(here);
     damaged_models_are_refused(here, &whole);
 }
 
@@ -143,7 +158,7 @@ fn the_model_talks(here: &Path) {
     assert_eq!(generate("1"), generate("1"));
     assert_ne!(generate("1")["text"], generate("2")["text"]);
     assert!(generate("1")["n_tokens"].as_u64().unwrap() <= 8);
-    let answer = stdout(&llm(here, &["chat", "--model", model, "--message", "What does Tovi sell?"]));
+    let answer = stdout(&llm(here, &["chat", "--model", model, "--message", "What does Banunu sell?"]));
     assert!(!answer.trim().is_empty());
     let score = last_line(&stdout(&llm(
         here,
@@ -151,6 +166,23 @@ fn the_model_talks(here: &Path) {
     )));
     assert!(score["bits_per_byte"].as_f64().unwrap() > 0.0);
     assert!(stdout(&llm(here, &["corpus", "report", "--run", "runs/whole"])).contains("near_dedup"));
+}
+
+fn what_is_too_long_is_said(here: &Path) {
+    let model = "runs/whole/model";
+    let long = "What? ".repeat(200);
+    for arguments in [["generate", "--model", model, "--prompt", &long], ["chat", "--model", model, "--message", &long]]
+    {
+        let (code, message) = refusal(here, &arguments);
+        assert!(code == 2 && message.contains("tokens"), "{message}");
+    }
+    // A conversation goes on.
+    let mut chat = command(here, &["chat", "--model", model]);
+    let mut chat = chat.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    write!(chat.stdin.take().unwrap(), "{long}\nWhat does Banunu sell?\n").unwrap();
+    let output = chat.wait_with_output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("say it shorter"));
+    assert!(!stdout(&output).trim().is_empty());
 }
 
 fn damaged_models_are_refused(here: &Path, run: &Path) {
@@ -234,7 +266,56 @@ fn a_folder_of_one_s_own_texts_is_trained_on() {
     for absent in ["corpus", "cloze", "exact_match", "manner"] {
         assert!(summary.get(absent).is_none(), "{absent}");
     }
-    assert!(here.join("runs/own/model/model.safetensors").exists());
+    // Nobody taught this model to chat.
+    assert!(printed.contains("llm generate --model") && !printed.contains("llm chat"), "{printed}");
+    stdout(&llm(here, &["generate", "--model", "runs/own/model", "--prompt", "The", "--max-tokens", "4"]));
+    let (_, message) = refusal(here, &["chat", "--model", "runs/own/model", "--message", "Hello"]);
+    assert!(message.contains("was not trained to chat"), "{message}");
+    // run.toml says what was used.
+    let settings = fs::read_to_string(here.join("runs/own/run.toml")).unwrap();
+    let settings = llm_from_scratch::preset::RunConfig::parse(&settings).unwrap();
+    let tokenizer = tokenizer::Tokenizer::load(here.join("runs/own/tokenizer.json")).unwrap();
+    assert_eq!(settings.model.vocab_size, tokenizer.vocab_size());
+}
+
+#[test]
+fn the_reader_of_a_pipe_may_leave() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in
+        [&["chapter"][..], &["chapter", "8"], &["doctor"], &["doctor", "--json"], &["run", "--preset", "micro"]]
+    {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let child = command(folder.path(), arguments).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn a_good_run_survives_a_request_that_cannot_be_met() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let run = here.join("runs/notes");
+    fs::create_dir_all(run.join("model")).unwrap();
+    fs::write(run.join("run.toml"), llm_from_scratch::preset::RunConfig::preset("micro").unwrap().to_toml().unwrap())
+        .unwrap();
+    fs::write(run.join("model/model.safetensors"), "precious").unwrap();
+    for wrong in [["--corpus", "typo"], ["--preset", "wrold"], ["--minutes", "inf"], ["--seed", "18446744073709551615"]]
+    {
+        let arguments = [&["run", "--force", "--name", "notes"], &wrong[..]].concat();
+        let (code, message) = refusal(here, &arguments);
+        assert_eq!(code, 2, "{message}");
+        let (code, message) = refusal(here, &[&["run", "--name", "fresh"], &wrong[..]].concat());
+        assert_eq!(code, 2, "{message}");
+    }
+    let output = command(here, &["run", "--force", "--name", "notes", "--corpus", "rust-docs"])
+        .env("LLM_RUST_DOCS", "absent")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(fs::read_to_string(run.join("model/model.safetensors")).unwrap(), "precious");
+    assert!(!here.join("runs/fresh").exists(), "a folder would block the corrected command");
 }
 
 #[test]
@@ -247,10 +328,12 @@ fn wrong_requests_end_with_2_and_say_the_way_out() {
     fs::write(here.join("runs/foreign/thesis.tex"), "precious").unwrap();
     let config = "seed = 0\n";
     fs::write(here.join("half.toml"), config).unwrap();
+    fs::write(here.join("notes.txt"), "A few words.").unwrap();
     for (arguments, expected) in [
         (vec!["run", "--preset", "wrold"], "did you mean world?"),
         (vec!["run", "--corpus", "no-such-folder"], "there is no corpus no-such-folder"),
-        (vec!["run", "--minutes", "-3"], "--minutes"),
+        (vec!["run", "--minutes", "-3"], "minutes -3"),
+        (vec!["run", "--minutes", "inf"], "minutes inf"),
         (vec!["run", "--name", "../up"], "--name"),
         (vec!["run", "--name", "foreign", "--force"], "holds no run"),
         (vec!["run", "--name", "never", "--resume"], "there is no run"),
@@ -260,7 +343,13 @@ fn wrong_requests_end_with_2_and_say_the_way_out() {
         (vec!["chapter", "9"], "there is no chapter 9"),
         (vec!["generate", "--model", "absent", "--prompt", "x"], "holds no model"),
         (vec!["generate", "--model", "absent", "--prompt", "x", "--temperature", "-1"], "temperature -1"),
+        (vec!["generate", "--model", "absent", "--prompt", "x", "--top-k", "5"], "need a --temperature above 0"),
+        (vec!["generate", "--model", "absent", "--prompt", "x", "--top-p", "0.9"], "need a --temperature above 0"),
         (vec!["corpus", "report", "--run", "absent"], "holds no run"),
+        (vec!["eval", "--model", "absent", "--text", "notes.txt"], "holds no model"),
+        (vec!["eval", "--model", "absent", "--text", "absent.txt"], "there is no file or folder absent.txt"),
+        (vec!["tokenizer", "train", "--corpus", "absent.txt"], "there is no file or folder absent.txt"),
+        (vec!["tokenizer", "train", "--corpus", "notes.txt", "--vocab-size", "10"], "vocab_size 10"),
         (vec!["tokenizer", "encode", "--tokenizer", "absent", "--text", "x"], "there is no tokenizer"),
         (vec!["frobnicate"], "frobnicate"),
     ] {

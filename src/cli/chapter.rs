@@ -1,5 +1,7 @@
 //! `llm chapter N`: run a chapter's experiment; `llm chapter`: list them.
 
+use std::io::Write;
+
 use anyhow::Result;
 use clap::Args;
 use llm_from_scratch::chapters::CHAPTERS;
@@ -12,10 +14,10 @@ pub(crate) struct ChapterArgs {
     number: Option<usize>,
 }
 
-pub(crate) fn run(args: &ChapterArgs) -> Result<()> {
+pub(crate) fn run(args: &ChapterArgs, out: &mut dyn Write) -> Result<()> {
     let Some(number) = args.number else {
         for chapter in CHAPTERS {
-            println!("{:>3}  {:<13} {}", chapter.number, chapter.name, chapter.about);
+            writeln!(out, "{:>3}  {:<13} {}", chapter.number, chapter.name, chapter.about)?;
         }
         return Ok(());
     };
@@ -23,5 +25,5 @@ pub(crate) fn run(args: &ChapterArgs) -> Result<()> {
         let known = CHAPTERS.map(|chapter| chapter.number.to_string()).join(", ");
         return Err(WrongRequest::new(format!("there is no chapter {number} that runs; there are: {known}")).into());
     };
-    (chapter.tour)(&mut std::io::stdout().lock())
+    (chapter.tour)(out)
 }

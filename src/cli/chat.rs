@@ -17,7 +17,7 @@ use crate::device::DeviceKind;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  llm chat --model runs/world/model\n  llm chat --model runs/world/model --message \"What does Tovi sell?\""
+    after_help = "Examples:\n  llm chat --model runs/world/model\n  llm chat --model runs/world/model --message \"What does Banunu sell?\""
 )]
 pub(crate) struct ChatArgs {
     /// A model folder
@@ -47,26 +47,26 @@ struct Speaker {
     template: ChatTemplate,
 }
 
-pub(crate) fn run(args: &ChatArgs) -> Result<()> {
+pub(crate) fn run(args: &ChatArgs, out: &mut dyn Write) -> Result<()> {
     let sampling = Sampling::at_temperature(args.temperature);
     sampling.validate().map_err(|error| WrongRequest::new(error.to_string()))?;
     let (model, tokenizer) = model_folder::load(&args.model, &args.device.open()?)?;
     let template = ChatTemplate::load(&args.model)?;
     let speaker = Speaker { model: model.for_inference()?, tokenizer, template };
     if let Some(message) = &args.message {
-        speaker.answer(args, sampling, &[Message::user(message)])?;
+        speaker.answer(args, sampling, &[Message::user(message)], out)?;
         return Ok(());
     }
     let is_terminal = std::io::stdin().is_terminal();
     if is_terminal {
-        println!("Ask something; an empty line starts a new conversation, Ctrl-D leaves.");
+        writeln!(out, "Ask something; an empty line starts a new conversation, Ctrl-D leaves.")?;
     }
     let mut messages = Vec::new();
     let mut lines = std::io::stdin().lock().lines();
     loop {
         if is_terminal {
-            print!("> ");
-            std::io::stdout().flush()?;
+            write!(out, "> ")?;
+            out.flush()?;
         }
         let Some(line) = lines.next().transpose()? else { return Ok(()) };
         if line.trim().is_empty() {
@@ -74,14 +74,22 @@ pub(crate) fn run(args: &ChatArgs) -> Result<()> {
             continue;
         }
         messages.push(Message::user(line.trim()));
-        let answer = speaker.answer(args, sampling, &messages)?;
-        messages.push(Message::assistant(answer));
+        match speaker.answer(args, sampling, &messages, out) {
+            Ok(answer) => messages.push(Message::assistant(answer)),
+            // What was asked cannot be answered; what was said before stays.
+            Err(error) if error.is::<WrongRequest>() => {
+                messages.pop();
+                eprintln!("{error}");
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 
 impl Speaker {
-    /// Prints the answer as it is generated, and returns it. What does not fit the model's longest sequence is forgotten, oldest first.
-    fn answer(&self, args: &ChatArgs, sampling: Sampling, messages: &[Message]) -> Result<String> {
+    /// Prints the answer as it is generated, and returns it. What does not fit the model's longest sequence is forgotten, oldest first; a
+    /// last message that does not fit alone is a wrong request.
+    fn answer(&self, args: &ChatArgs, sampling: Sampling, messages: &[Message], out: &mut dyn Write) -> Result<String> {
         let max_seq_len = self.model.config().max_seq_len;
         let mut remembered = messages;
         let mut prompt = self.template.encode(&self.tokenizer, remembered, Ending::Prompt)?;
@@ -89,11 +97,18 @@ impl Speaker {
             remembered = &remembered[2..];
             prompt = self.template.encode(&self.tokenizer, remembered, Ending::Prompt)?;
         }
-        let stop_tokens = [END_OF_TEXT, END].iter().filter_map(|token| self.tokenizer.id_of(token)).collect();
+        if prompt.len() >= max_seq_len {
+            let message = format!(
+                "this message takes {} tokens, and the model reads {max_seq_len} with its answer; say it shorter",
+                prompt.len()
+            );
+            return Err(WrongRequest::new(message).into());
+        }
+        let ends = [END_OF_TEXT, END].into_iter().chain(self.template.eos_token());
+        let stop_tokens = ends.filter_map(|token| self.tokenizer.id_of(token)).collect();
         let limits = Limits { max_tokens: args.max_tokens, stop_tokens };
         let mut stream = self.tokenizer.decode_stream();
         let mut answer = String::new();
-        let mut out = std::io::stdout().lock();
         for token in Generator::new(&self.model, &prompt, Sampler::new(sampling, args.seed)?, limits)? {
             let Some(text) = stream.push(token?) else { continue };
             // The template's space before the answer belongs to the format, not to the answer.

@@ -1,5 +1,6 @@
 //! `llm corpus build|report`.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -34,15 +35,15 @@ enum CorpusCommand {
     },
 }
 
-pub(crate) fn run(args: &CorpusArgs) -> Result<()> {
+pub(crate) fn run(args: &CorpusArgs, out: &mut dyn Write) -> Result<()> {
     match &args.command {
-        CorpusCommand::Build(args) => run_stage(args, Stage::Corpus),
+        CorpusCommand::Build(args) => run_stage(args, Stage::Corpus, out),
         CorpusCommand::Report { run, json } => {
             let report: CorpusReport = Run::existing(run, Device::Cpu)?.result(Stage::Corpus)?;
             if *json {
-                println!("{}", serde_json::to_string(&report)?);
+                writeln!(out, "{}", serde_json::to_string(&report)?)?;
             } else {
-                println!("{report}");
+                writeln!(out, "{report}")?;
             }
             Ok(())
         }

@@ -1,5 +1,7 @@
 //! `llm doctor`: what this machine can do.
 
+use std::io::Write;
+
 use anyhow::Result;
 use clap::Args;
 use corpus::rustdoc::RustDocs;
@@ -14,7 +16,7 @@ pub(crate) struct DoctorArgs {
     json: bool,
 }
 
-pub(crate) fn run(args: &DoctorArgs) -> Result<()> {
+pub(crate) fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<()> {
     let findings = [
         ("cores", std::thread::available_parallelism().map_or("unknown".to_string(), |n| n.to_string())),
         ("vector instructions", vector_instructions()),
@@ -26,11 +28,11 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<()> {
     if args.json {
         let map: serde_json::Map<String, serde_json::Value> =
             findings.into_iter().map(|(name, value)| (name.to_string(), value.into())).collect();
-        println!("{}", serde_json::Value::Object(map));
+        writeln!(out, "{}", serde_json::Value::Object(map))?;
         return Ok(());
     }
     for (name, value) in findings {
-        println!("{name:<20} {value}");
+        writeln!(out, "{name:<20} {value}")?;
     }
     Ok(())
 }

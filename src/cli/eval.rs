@@ -1,14 +1,17 @@
 //! `llm eval`: bits per byte of a model on any text.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use candle_core::Device;
 use clap::Args;
-use corpus::read_folder;
 use evaluation::bits_per_byte;
+use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::run::{Run, Stage};
 use llm_from_scratch::stages::{model_folder, run_until, summary};
 
+use super::texts::read_texts;
 use crate::device::DeviceKind;
 
 #[derive(Debug, Args)]
@@ -31,30 +34,37 @@ pub(crate) struct EvalArgs {
     json: bool,
 }
 
-pub(crate) fn run(args: &EvalArgs) -> Result<()> {
+pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<()> {
     let device = args.device.open()?;
-    if let Some(folder) = &args.run {
-        let mut run = Run::existing(folder, device)?;
-        run_until(&mut run, Stage::Evaluate, &mut |_, _, _| {})?;
-        let summary = summary::summary(&run)?;
-        println!("{}", if args.json { summary.to_string() } else { serde_json::to_string_pretty(&summary)? });
-        return Ok(());
+    match (&args.run, &args.model, &args.text) {
+        (Some(run), ..) => all_scores(&mut Run::existing(run, device)?, args.json, out),
+        (None, Some(model), Some(text)) => score_on_text(model, text, &device, args.json, out),
+        _ => Err(WrongRequest::new("give --run, or --model and --text").into()),
     }
-    let (Some(model), Some(text)) = (&args.model, &args.text) else { return Ok(()) };
-    let (model, tokenizer) = model_folder::load(model, &device)?;
-    let documents = read_folder(text)?.documents;
-    let texts: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
+}
+
+fn all_scores(run: &mut Run, json: bool, out: &mut dyn Write) -> Result<()> {
+    run_until(run, Stage::Evaluate, &mut |_, _, _| Ok(()))?;
+    let summary = summary::summary(run)?;
+    writeln!(out, "{}", if json { summary.to_string() } else { serde_json::to_string_pretty(&summary)? })?;
+    Ok(())
+}
+
+fn score_on_text(model: &Path, text: &Path, device: &Device, json: bool, out: &mut dyn Write) -> Result<()> {
+    let texts = read_texts(text)?;
+    let (model, tokenizer) = model_folder::load(model, device)?;
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let score = bits_per_byte(&model.for_inference()?, &tokenizer, &texts)?;
-    if args.json {
+    if json {
         let json = serde_json::json!({
             "bits_per_byte": score.value(), "loss_per_token": score.loss_per_token(),
             "n_bytes": score.n_bytes, "n_tokens": score.n_tokens,
         });
-        println!("{json}");
-    } else {
-        println!("bits per byte  {:.4}", score.value());
-        println!("loss a token   {:.4} (perplexity {:.2})", score.loss_per_token(), score.loss_per_token().exp());
-        println!("{} documents, {} bytes, {} tokens", texts.len(), score.n_bytes, score.n_tokens);
+        writeln!(out, "{json}")?;
+        return Ok(());
     }
+    writeln!(out, "bits per byte  {:.4}", score.value())?;
+    writeln!(out, "loss a token   {:.4} (perplexity {:.2})", score.loss_per_token(), score.loss_per_token().exp())?;
+    writeln!(out, "{} documents, {} bytes, {} tokens", texts.len(), score.n_bytes, score.n_tokens)?;
     Ok(())
 }

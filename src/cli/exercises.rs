@@ -9,6 +9,7 @@ mod workshop;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -77,63 +78,63 @@ impl std::error::Error for UnknownExercise {}
 /// # Errors
 /// Outside a checkout, for an unknown exercise ([`UnknownExercise`]), when cargo cannot be
 /// started, and when a checked exercise does not pass.
-pub fn run(args: &ExercisesArgs) -> Result<()> {
+pub fn run(args: &ExercisesArgs, out: &mut dyn Write) -> Result<()> {
     let here = std::env::current_dir().context("cannot tell the current folder")?;
     let root = find_root(&here)?;
     let exercises = discover(&root)?;
     match &args.command {
-        ExercisesCommand::Next => next(&root, &exercises),
-        ExercisesCommand::List { json: false } => list(&exercises),
-        ExercisesCommand::List { json: true } => list_json(&root, &exercises),
-        ExercisesCommand::Hint { id } => hint(&root, &exercises, id.as_deref()),
-        ExercisesCommand::Check { id: Some(id) } => check_one(&root, &exercises, find(&exercises, id)?),
-        ExercisesCommand::Check { id: None } => check_written(&root, &exercises),
-        ExercisesCommand::Watch => watch(&root, &exercises),
+        ExercisesCommand::Next => next(out, &root, &exercises),
+        ExercisesCommand::List { json: false } => list(out, &exercises),
+        ExercisesCommand::List { json: true } => list_json(out, &root, &exercises),
+        ExercisesCommand::Hint { id } => hint(out, &root, &exercises, id.as_deref()),
+        ExercisesCommand::Check { id: Some(id) } => check_one(out, &root, &exercises, find(&exercises, id)?),
+        ExercisesCommand::Check { id: None } => check_written(out, &root, &exercises),
+        ExercisesCommand::Watch => watch(out, &root, &exercises),
     }
 }
 
-fn next(root: &Path, exercises: &[Exercise]) -> Result<()> {
+fn next(out: &mut dyn Write, root: &Path, exercises: &[Exercise]) -> Result<()> {
     match first_unsolved(root, exercises)? {
         Some(exercise) => {
-            show(root, exercise)?;
+            show(out, root, exercise)?;
             if exercise.is_written()? {
-                println!("\nIt is written but does not pass; check shows why.");
+                writeln!(out, "\nIt is written but does not pass; check shows why.")?;
             }
             Ok(())
         }
         None => {
-            println!("All {} exercises are solved.", exercises.len());
+            writeln!(out, "All {} exercises are solved.", exercises.len())?;
             Ok(())
         }
     }
 }
 
-fn show(root: &Path, exercise: &Exercise) -> Result<()> {
+fn show(out: &mut dyn Write, root: &Path, exercise: &Exercise) -> Result<()> {
     let id = exercise.id();
-    println!("{}\n", exercise.statement()?);
-    println!("write  {}", shown_path(root, &exercise.starter()));
-    println!("tests  {}", shown_path(root, &exercise.test()));
-    println!("check  {LLM} exercises check {id}");
-    println!("       or  cargo test -p {} --test {}", exercise.package(), exercise.stem);
-    println!("hint   {LLM} exercises hint {id}");
+    writeln!(out, "{}\n", exercise.statement()?)?;
+    writeln!(out, "write  {}", shown_path(root, &exercise.starter()))?;
+    writeln!(out, "tests  {}", shown_path(root, &exercise.test()))?;
+    writeln!(out, "check  {LLM} exercises check {id}")?;
+    writeln!(out, "       or  cargo test -p {} --test {}", exercise.package(), exercise.stem)?;
+    writeln!(out, "hint   {LLM} exercises hint {id}")?;
     Ok(())
 }
 
-fn list(exercises: &[Exercise]) -> Result<()> {
+fn list(out: &mut dyn Write, exercises: &[Exercise]) -> Result<()> {
     let width = exercises.iter().map(|e| e.id().len()).max().unwrap_or(0);
     let mut chapter = "";
     for exercise in exercises {
         if exercise.chapter != chapter {
             chapter = &exercise.chapter;
-            println!("{chapter}");
+            writeln!(out, "{chapter}")?;
         }
-        println!("  {:<8}{:<width$}  {}", state(exercise)?, exercise.id(), exercise.title()?);
+        writeln!(out, "  {:<8}{:<width$}  {}", state(exercise)?, exercise.id(), exercise.title()?)?;
     }
-    println!("\n`written` says that no todo! is left; `{LLM} exercises check` says whether it is right.");
+    writeln!(out, "\n`written` says that no todo! is left; `{LLM} exercises check` says whether it is right.")?;
     Ok(())
 }
 
-fn list_json(root: &Path, exercises: &[Exercise]) -> Result<()> {
+fn list_json(out: &mut dyn Write, root: &Path, exercises: &[Exercise]) -> Result<()> {
     let rows = exercises
         .iter()
         .map(|exercise| {
@@ -148,26 +149,26 @@ fn list_json(root: &Path, exercises: &[Exercise]) -> Result<()> {
             }))
         })
         .collect::<Result<Vec<_>>>()?;
-    println!("{}", serde_json::to_string_pretty(&rows)?);
+    writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
     Ok(())
 }
 
-fn hint(root: &Path, exercises: &[Exercise], id: Option<&str>) -> Result<()> {
+fn hint(out: &mut dyn Write, root: &Path, exercises: &[Exercise], id: Option<&str>) -> Result<()> {
     let exercise = match id {
         Some(id) => Some(find(exercises, id)?),
         None => first_unsolved(root, exercises)?,
     };
     let Some(exercise) = exercise else {
-        println!("All {} exercises are solved; name one to see its hints.", exercises.len());
+        writeln!(out, "All {} exercises are solved; name one to see its hints.", exercises.len())?;
         return Ok(());
     };
     let path = exercise.hint();
     let hints = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    println!("{}: {}\n\n{}", exercise.id(), exercise.title()?, hints.trim_end());
+    writeln!(out, "{}: {}\n\n{}", exercise.id(), exercise.title()?, hints.trim_end())?;
     Ok(())
 }
 
-fn check_one(root: &Path, exercises: &[Exercise], exercise: &Exercise) -> Result<()> {
+fn check_one(out: &mut dyn Write, root: &Path, exercises: &[Exercise], exercise: &Exercise) -> Result<()> {
     let status = cargo_test(root, exercise)
         .status()
         .context("cannot start cargo; Rust's tools are needed here (https://rustup.rs)")?;
@@ -175,46 +176,46 @@ fn check_one(root: &Path, exercises: &[Exercise], exercise: &Exercise) -> Result
         bail!("{} does not pass yet; `{LLM} exercises hint {0}` helps", exercise.id());
     }
     let solution = shown_path(root, &exercise.solution());
-    println!("{} passes. Compare with {solution}.", exercise.id());
-    say_what_is_next(exercises)
+    writeln!(out, "{} passes. Compare with {solution}.", exercise.id())?;
+    say_what_is_next(out, exercises)
 }
 
-fn check_written(root: &Path, exercises: &[Exercise]) -> Result<()> {
+fn check_written(out: &mut dyn Write, root: &Path, exercises: &[Exercise]) -> Result<()> {
     let mut failed = Vec::new();
     let mut n_written = 0;
     for exercise in exercises {
         if exercise.is_written()? {
             n_written += 1;
             let report = test_quietly(root, exercise)?;
-            println!("{}  {}", if report.is_none() { "passes" } else { "fails " }, exercise.id());
+            writeln!(out, "{}  {}", if report.is_none() { "passes" } else { "fails " }, exercise.id())?;
             failed.extend(report.map(|report| (exercise.id(), report)));
         }
     }
     if let Some((id, report)) = failed.first() {
-        println!("\n{report}");
+        writeln!(out, "\n{report}")?;
         bail!("{} of {n_written} written exercises do not pass; the first is {id}", failed.len());
     }
-    say_what_is_next(exercises)
+    say_what_is_next(out, exercises)
 }
 
-fn watch(root: &Path, exercises: &[Exercise]) -> Result<()> {
+fn watch(out: &mut dyn Write, root: &Path, exercises: &[Exercise]) -> Result<()> {
     while let Some(exercise) = first_unsolved(root, exercises)? {
-        show(root, exercise)?;
-        println!("\nWatching the file; Ctrl-C ends.");
+        show(out, root, exercise)?;
+        writeln!(out, "\nWatching the file; Ctrl-C ends.")?;
         loop {
             wait_for_change(&exercise.starter())?;
             if !exercise.is_written()? {
-                println!("{} still holds a todo!", exercise.id());
+                writeln!(out, "{} still holds a todo!", exercise.id())?;
                 continue;
             }
             match test_quietly(root, exercise)? {
-                Some(report) => println!("{report}\n{} does not pass yet.", exercise.id()),
+                Some(report) => writeln!(out, "{report}\n{} does not pass yet.", exercise.id())?,
                 None => break,
             }
         }
-        println!("{} passes.\n", exercise.id());
+        writeln!(out, "{} passes.\n", exercise.id())?;
     }
-    println!("All {} exercises are solved.", exercises.len());
+    writeln!(out, "All {} exercises are solved.", exercises.len())?;
     Ok(())
 }
 
@@ -242,15 +243,15 @@ fn first_unsolved<'a>(root: &Path, exercises: &'a [Exercise]) -> Result<Option<&
     Ok(None)
 }
 
-fn say_what_is_next(exercises: &[Exercise]) -> Result<()> {
+fn say_what_is_next(out: &mut dyn Write, exercises: &[Exercise]) -> Result<()> {
     for exercise in exercises {
         if !exercise.is_written()? {
             let title = exercise.title()?;
-            println!("Next: {} ({title}). `{LLM} exercises next` shows it.", exercise.id());
+            writeln!(out, "Next: {} ({title}). `{LLM} exercises next` shows it.", exercise.id())?;
             return Ok(());
         }
     }
-    println!("Every exercise is written.");
+    writeln!(out, "Every exercise is written.")?;
     Ok(())
 }
 

@@ -33,8 +33,8 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "K")]
     top_k: Option<usize>,
     /// Sample among the most likely tokens that reach this probability
-    #[arg(long, value_name = "P", default_value_t = 1.0)]
-    top_p: f64,
+    #[arg(long, value_name = "P")]
+    top_p: Option<f64>,
     /// Decides what is sampled
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
@@ -46,12 +46,8 @@ pub(crate) struct GenerateArgs {
     json: bool,
 }
 
-pub(crate) fn run(args: &GenerateArgs) -> Result<()> {
-    let sampling = match Sampling::at_temperature(args.temperature) {
-        Sampling::Random { temperature, .. } => Sampling::Random { temperature, top_k: args.top_k, top_p: args.top_p },
-        greedy => greedy,
-    };
-    let sampler = Sampler::new(sampling, args.seed).map_err(|error| WrongRequest::new(error.to_string()))?;
+pub(crate) fn run(args: &GenerateArgs, out: &mut dyn Write) -> Result<()> {
+    let sampler = Sampler::new(sampling(args)?, args.seed).map_err(|error| WrongRequest::new(error.to_string()))?;
     let (model, tokenizer) = model_folder::load(&args.model, &args.device.open()?)?;
     let mut prompt = tokenizer.encode(&args.prompt);
     if prompt.is_empty() {
@@ -60,15 +56,22 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<()> {
     }
     let stop_tokens = [END_OF_TEXT, END].iter().filter_map(|token| tokenizer.id_of(token)).collect();
     let limits = Limits { max_tokens: args.max_tokens, stop_tokens };
+    let max_seq_len = model.config().max_seq_len;
+    if prompt.len() >= max_seq_len {
+        let message = format!(
+            "the prompt's {} tokens leave no room in the {max_seq_len} that the model reads; give a shorter one",
+            prompt.len()
+        );
+        return Err(WrongRequest::new(message).into());
+    }
     let model = model.for_inference()?;
     let generator = Generator::new(&model, &prompt, sampler, limits)?;
     if args.json {
         let ids = generator.collect::<candle_core::Result<Vec<u32>>>()?;
         let json = serde_json::json!({ "prompt": args.prompt, "text": tokenizer.decode(&ids), "n_tokens": ids.len() });
-        println!("{json}");
+        writeln!(out, "{json}")?;
         return Ok(());
     }
-    let mut out = std::io::stdout().lock();
     write!(out, "{}", args.prompt)?;
     let mut stream = tokenizer.decode_stream();
     for token in generator {
@@ -79,4 +82,16 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<()> {
     }
     writeln!(out, "{}", stream.finish().unwrap_or_default())?;
     Ok(())
+}
+
+fn sampling(args: &GenerateArgs) -> Result<Sampling, WrongRequest> {
+    match Sampling::at_temperature(args.temperature) {
+        Sampling::Random { temperature, top_p, .. } => {
+            Ok(Sampling::Random { temperature, top_k: args.top_k, top_p: args.top_p.unwrap_or(top_p) })
+        }
+        Sampling::Greedy if args.top_k.is_some() || args.top_p.is_some() => {
+            Err(WrongRequest::new("--top-k and --top-p choose among samples: they need a --temperature above 0"))
+        }
+        Sampling::Greedy => Ok(Sampling::Greedy),
+    }
 }

@@ -8,6 +8,7 @@ mod eval;
 mod exercises;
 mod generate;
 mod run;
+mod texts;
 mod tokenizer;
 
 use std::process::ExitCode;
@@ -55,19 +56,20 @@ enum Command {
 /// Parses the arguments, runs the command and turns its outcome into an exit code.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
+    let out = &mut std::io::stdout().lock();
     let outcome = match cli.command.unwrap_or_else(|| Command::Run(run::RunArgs::default())) {
-        Command::Run(args) => run::run(&args, Stage::Report),
-        Command::Corpus(args) => corpus::run(&args),
-        Command::Tokenizer(args) => tokenizer::run(&args),
-        Command::Pretrain(args) => run::run_stage(&args, Stage::Pretrain),
-        Command::Eval(args) => eval::run(&args),
-        Command::Sft(args) => run::run_stage(&args, Stage::Sft),
-        Command::Dpo(args) => run::run_stage(&args, Stage::Dpo),
-        Command::Generate(args) => generate::run(&args),
-        Command::Chat(args) => chat::run(&args),
-        Command::Chapter(args) => chapter::run(&args),
-        Command::Exercises(args) => exercises::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
+        Command::Run(args) => run::run(&args, Stage::Report, out),
+        Command::Corpus(args) => corpus::run(&args, out),
+        Command::Tokenizer(args) => tokenizer::run(&args, out),
+        Command::Pretrain(args) => run::run_stage(&args, Stage::Pretrain, out),
+        Command::Eval(args) => eval::run(&args, out),
+        Command::Sft(args) => run::run_stage(&args, Stage::Sft, out),
+        Command::Dpo(args) => run::run_stage(&args, Stage::Dpo, out),
+        Command::Generate(args) => generate::run(&args, out),
+        Command::Chat(args) => chat::run(&args, out),
+        Command::Chapter(args) => chapter::run(&args, out),
+        Command::Exercises(args) => exercises::run(&args, out),
+        Command::Doctor(args) => doctor::run(&args, out),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

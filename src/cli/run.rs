@@ -1,15 +1,20 @@
 //! `llm run`, and the commands that stop at an earlier stage.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use llm_from_scratch::preset::{RUST_DOCS, RunConfig, WORLD};
+use llm_from_scratch::corpus_source::CorpusSource;
+use llm_from_scratch::preset::RunConfig;
 use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::run::{Existing, Run, Stage};
-use llm_from_scratch::stages::{run_until, summary};
+use llm_from_scratch::stages::{dpo, run_until, summary};
 
 use crate::device::DeviceKind;
+
+/// run.toml has no larger numbers.
+const MAX_SEED: u64 = i64::MAX as u64;
 
 /// What to run, and where it goes.
 #[derive(Debug, Clone, Default, Args)]
@@ -19,7 +24,7 @@ use crate::device::DeviceKind;
 pub(crate) struct RunArgs {
     /// world, rust-docs, or a path to .txt, .md, .html, .jsonl or .warc(.gz) files [default: world]
     #[arg(long)]
-    pub(crate) corpus: Option<String>,
+    pub(crate) corpus: Option<CorpusSource>,
     /// Settings: world, micro or small [default: world for the world, small for other corpora]
     #[arg(long, conflicts_with = "config")]
     pub(crate) preset: Option<String>,
@@ -30,7 +35,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
     /// Decides everything that is random [default: 0]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub(crate) seed: Option<u64>,
     /// The run's folder is runs/NAME [default: named after corpus, preset and seed]
     #[arg(long)]
@@ -50,88 +55,81 @@ pub(crate) struct RunArgs {
 }
 
 /// `llm run`: an existing run is refused unless the user says what to do with it.
-pub(crate) fn run(args: &RunArgs, last: Stage) -> Result<()> {
+pub(crate) fn run(args: &RunArgs, last: Stage, out: &mut dyn Write) -> Result<()> {
     let existing = match (args.force, args.resume) {
         (true, _) => Existing::Replace,
         (_, true) => Existing::Continue,
         _ => Existing::Refuse,
     };
-    execute(args, last, existing)
+    execute(args, last, existing, out)
 }
 
 /// A stage's own command: it goes on with the run of that name, doing what is missing up to the stage.
-pub(crate) fn run_stage(args: &RunArgs, last: Stage) -> Result<()> {
-    execute(args, last, if args.force { Existing::Replace } else { Existing::Continue })
+pub(crate) fn run_stage(args: &RunArgs, last: Stage, out: &mut dyn Write) -> Result<()> {
+    execute(args, last, if args.force { Existing::Replace } else { Existing::Continue }, out)
 }
 
-fn execute(args: &RunArgs, last: Stage, existing: Existing) -> Result<()> {
+fn execute(args: &RunArgs, last: Stage, existing: Existing, out: &mut dyn Write) -> Result<()> {
     let device = args.device.unwrap_or(DeviceKind::Cpu).open()?;
     let config = settings(args)?;
-    let name = run_name(args, &config)?;
-    let folder = PathBuf::from("runs").join(&name);
+    let folder = Path::new("runs").join(run_name(args, &config)?);
     if args.resume && !folder.exists() {
         return Err(WrongRequest::new(format!("there is no run {} to resume", folder.display())).into());
     }
-    let mut run = Run::open(&folder, config.clone(), device, existing)?;
+    let mut run = Run::open(&folder, config, device, existing)?;
     refuse_other_settings(args, run.config())?;
-    println!("run {} (corpus {}, seed {})", folder.display(), run.config().corpus, run.config().seed);
+    writeln!(out, "run {} (corpus {}, seed {})", folder.display(), run.config().corpus, run.config().seed)?;
     let mut total_s = 0.0;
     run_until(&mut run, last, &mut |stage, seconds, words| {
         total_s += seconds;
-        println!("\n== {} ({seconds:.1} s)", stage.name());
-        println!("{words}");
+        writeln!(out, "\n== {} ({seconds:.1} s)\n{words}", stage.name())?;
+        Ok(())
     })?;
-    println!("\nfinished in {total_s:.0} s: {}", folder.display());
+    writeln!(out, "\nfinished in {total_s:.0} s: {}", folder.display())?;
     if last == Stage::Report {
-        println!("  open  {}", run.path("report.html").display());
-        println!("  talk  llm chat --model {}", run.path("model").display());
+        writeln!(out, "  open  {}", run.path("report.html").display())?;
+        let model = run.path(dpo::MODEL_FOLDER);
+        if run.config().corpus.has_lessons() {
+            writeln!(out, "  talk  llm chat --model {}", model.display())?;
+        } else {
+            writeln!(out, "  try   llm generate --model {} --prompt \"How a text begins\"", model.display())?;
+        }
     }
     if args.json {
-        println!("{}", summary::summary(&run)?);
+        writeln!(out, "{}", summary::summary(&run)?)?;
     }
     Ok(())
 }
 
 /// The settings that the arguments ask for.
 fn settings(args: &RunArgs) -> Result<RunConfig> {
-    let corpus = args.corpus.as_deref();
-    let mut config = match (&args.config, &args.preset) {
-        (Some(file), _) => {
+    let mut config = match (&args.config, &args.preset, &args.corpus) {
+        (Some(file), ..) => {
             let text = std::fs::read_to_string(file)
                 .map_err(|error| WrongRequest::new(format!("cannot read {}: {error}", file.display())))?;
             RunConfig::parse(&text)?
         }
-        (None, Some(preset)) => RunConfig::preset(preset)?,
-        (None, None) => RunConfig::preset(if corpus.is_none_or(|corpus| corpus == WORLD) { "world" } else { "small" })?,
+        (None, Some(preset), _) => RunConfig::preset(preset)?,
+        (None, None, None | Some(CorpusSource::World)) => RunConfig::preset("world")?,
+        (None, None, Some(_)) => RunConfig::preset("small")?,
     };
-    if let Some(corpus) = corpus {
-        config.corpus = corpus.to_string();
+    if let Some(corpus) = &args.corpus {
+        config.corpus = corpus.clone();
     }
     if let Some(seed) = args.seed {
         config.seed = seed;
     }
-    if let Some(minutes) = args.minutes {
-        if minutes.is_nan() || minutes <= 0.0 {
-            return Err(WrongRequest::new(format!("--minutes {minutes} must be more than 0")).into());
-        }
-        config.minutes = Some(minutes);
-    }
-    Ok(config)
+    config.minutes = args.minutes.or(config.minutes);
+    Ok(config.filled_in()?)
 }
 
 /// The run's name: given, or made of corpus, preset and seed.
 fn run_name(args: &RunArgs, config: &RunConfig) -> Result<String> {
-    let name = match &args.name {
-        Some(name) => name.clone(),
-        None => {
-            let corpus = match config.corpus.as_str() {
-                known @ (WORLD | RUST_DOCS) => known,
-                path => path.trim_end_matches('/').rsplit('/').next().unwrap_or("corpus"),
-            };
-            let preset = args.preset.iter().filter(|preset| *preset != corpus).map(|preset| format!("-{preset}"));
-            let seed = if config.seed == 0 { String::new() } else { format!("-seed{}", config.seed) };
-            format!("{corpus}{}{seed}", preset.collect::<String>())
-        }
+    let Some(name) = &args.name else {
+        let corpus = config.corpus.short_name();
+        let preset = args.preset.iter().filter(|preset| **preset != corpus).map(|preset| format!("-{preset}"));
+        let seed = if config.seed == 0 { String::new() } else { format!("-seed{}", config.seed) };
+        return Ok(format!("{corpus}{}{seed}", preset.collect::<String>()));
     };
     let is_plain =
         !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)) && !name.starts_with('.');
@@ -139,20 +137,75 @@ fn run_name(args: &RunArgs, config: &RunConfig) -> Result<String> {
         let message = format!("--name {name:?} must be letters, digits, '-', '_' and '.', as it becomes a folder");
         return Err(WrongRequest::new(message).into());
     }
-    Ok(name)
+    Ok(name.clone())
 }
 
 /// A continued run keeps its settings; arguments that ask for others are not ignored in silence.
-fn refuse_other_settings(args: &RunArgs, config: &RunConfig) -> Result<()> {
-    let refuse = |what: &str, wanted: String, found: String| {
-        let message = format!("the run has {what} {found}, not {wanted}; leave --{what} out, or choose another --name");
+fn refuse_other_settings(args: &RunArgs, found: &RunConfig) -> Result<()> {
+    let refuse = |argument: &str, found: String| {
+        let message = format!("{argument} differs from the run's {found}; leave it out, or choose another --name");
         Err(WrongRequest::new(message).into())
     };
-    if let Some(seed) = args.seed.filter(|seed| *seed != config.seed) {
-        return refuse("seed", seed.to_string(), config.seed.to_string());
+    if let Some(seed) = args.seed.filter(|seed| *seed != found.seed) {
+        return refuse(&format!("--seed {seed}"), found.seed.to_string());
     }
-    if let Some(corpus) = args.corpus.as_ref().filter(|corpus| **corpus != config.corpus) {
-        return refuse("corpus", corpus.clone(), config.corpus.clone());
+    if let Some(corpus) = args.corpus.as_ref().filter(|corpus| **corpus != found.corpus) {
+        return refuse(&format!("--corpus {corpus}"), found.corpus.to_string());
     }
-    Ok(())
+    if let Some(minutes) = args.minutes.filter(|minutes| Some(*minutes) != found.minutes) {
+        return refuse(
+            &format!("--minutes {minutes}"),
+            found.minutes.map_or("own steps".into(), |own| own.to_string()),
+        );
+    }
+    let argument = match (&args.preset, &args.config) {
+        (Some(preset), _) => format!("--preset {preset}"),
+        (_, Some(file)) => format!("--config {}", file.display()),
+        (None, None) => return Ok(()),
+    };
+    // What the arguments leave open is as the run has it.
+    let (corpus, seed, minutes) = (Some(found.corpus.clone()), Some(found.seed), found.minutes);
+    let asked = settings(&RunArgs { corpus, seed, minutes, ..args.clone() })?;
+    if found.may_come_from(&asked) { Ok(()) } else { refuse(&argument, "run.toml".to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(corpus: Option<&str>, preset: &str, seed: u64) -> String {
+        let corpus = corpus.map(|corpus| CorpusSource::from(corpus.to_string()));
+        let args = RunArgs { corpus, preset: Some(preset.to_string()), seed: Some(seed), ..RunArgs::default() };
+        run_name(&args, &settings(&args).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_run_is_named_for_corpus_preset_and_seed() {
+        assert_eq!(name(None, "world", 0), "world");
+        assert_eq!(name(None, "micro", 2), "world-micro-seed2");
+        assert_eq!(name(Some("my notes/"), "small", 0), "my-notes-small");
+        assert!(!name(Some("."), "small", 0).starts_with('.'));
+    }
+
+    #[test]
+    fn a_continued_run_refuses_other_settings() {
+        let started = RunArgs { preset: Some("small".into()), minutes: Some(8.0), ..RunArgs::default() };
+        let mut found = settings(&started).unwrap();
+        // As the run's own stages change them.
+        (found.pretrain.train.steps, found.pretrain.train.schedule.warmup_steps) = (321, 7);
+        (found.tokenizer.vocab_size, found.model.vocab_size) = (4000, 4000);
+        let refusal = |args: &RunArgs| refuse_other_settings(args, &found).map_err(|error| error.to_string());
+        assert_eq!(refusal(&started), Ok(()));
+        assert_eq!(refusal(&RunArgs::default()), Ok(()));
+        assert_eq!(refusal(&RunArgs { minutes: None, ..started.clone() }), Ok(()));
+        for (args, expected) in [
+            (RunArgs { minutes: Some(9.0), ..started.clone() }, "--minutes 9 differs from the run's 8"),
+            (RunArgs { seed: Some(1), ..started.clone() }, "--seed 1 differs from the run's 0"),
+            (RunArgs { corpus: Some(CorpusSource::RustDocs), ..started.clone() }, "--corpus rust-docs differs"),
+            (RunArgs { preset: Some("micro".into()), ..started.clone() }, "--preset micro differs"),
+        ] {
+            let message = refusal(&args).unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
 }

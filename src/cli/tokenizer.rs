@@ -1,12 +1,14 @@
 //! `llm tokenizer train|encode|decode|report`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use corpus::read_folder;
 use llm_from_scratch::request::WrongRequest;
 use tokenizer::{Tokenizer, TrainConfig};
+
+use super::texts::read_texts;
 
 #[derive(Debug, Args)]
 #[command(
@@ -62,21 +64,23 @@ enum TokenizerCommand {
     },
 }
 
-pub(crate) fn run(args: &TokenizerArgs) -> Result<()> {
+pub(crate) fn run(args: &TokenizerArgs, out: &mut dyn Write) -> Result<()> {
     match &args.command {
-        TokenizerCommand::Train { corpus, vocab_size, out } => {
-            let trained = Tokenizer::train(&texts(corpus)?, &TrainConfig::with_vocab_size(*vocab_size))?;
-            trained.save(out).with_context(|| format!("cannot write {}", out.display()))?;
-            println!("{} tokens: {}", trained.vocab_size(), out.display());
+        TokenizerCommand::Train { corpus, vocab_size, out: file } => {
+            let config = TrainConfig::with_vocab_size(*vocab_size);
+            config.validate().map_err(|error| WrongRequest::new(error.to_string()))?;
+            let trained = Tokenizer::train(&read_texts(corpus)?, &config)?;
+            trained.save(file).with_context(|| format!("cannot write {}", file.display()))?;
+            writeln!(out, "{} tokens: {}", trained.vocab_size(), file.display())?;
         }
         TokenizerCommand::Encode { tokenizer, text, json } => {
             let tokenizer = load(tokenizer)?;
             let ids = tokenizer.encode(text);
             if *json {
-                println!("{}", serde_json::to_string(&ids)?);
+                writeln!(out, "{}", serde_json::to_string(&ids)?)?;
             } else {
                 for id in &ids {
-                    println!("{id:>6} {:?}", tokenizer.decode_with_special(&[*id]));
+                    writeln!(out, "{id:>6} {:?}", tokenizer.decode_with_special(&[*id]))?;
                 }
             }
         }
@@ -86,17 +90,13 @@ pub(crate) fn run(args: &TokenizerArgs) -> Result<()> {
                 let message = format!("id {id} is not below the vocabulary's {}", tokenizer.vocab_size());
                 return Err(WrongRequest::new(message).into());
             }
-            println!("{}", tokenizer.decode_with_special(ids));
+            writeln!(out, "{}", tokenizer.decode_with_special(ids))?;
         }
         TokenizerCommand::Report { tokenizer, corpus } => {
-            println!("{}", tokenizer::report(&load(tokenizer)?, &texts(corpus)?));
+            writeln!(out, "{}", tokenizer::report(&load(tokenizer)?, &read_texts(corpus)?))?;
         }
     }
     Ok(())
-}
-
-fn texts(path: &Path) -> Result<Vec<String>> {
-    Ok(read_folder(path)?.documents.into_iter().map(|document| document.text).collect())
 }
 
 fn load(path: &Path) -> Result<Tokenizer> {

@@ -1,7 +1,7 @@
 //! Chapter 14: DPO's loss and the strength of its gradient over the margin.
 
 use super::FigureError;
-use super::lines::{Line, lines};
+use super::lines::{Line, YAxis, lines};
 
 /// Draws −log σ(m) and σ(−m).
 ///
@@ -18,6 +18,6 @@ pub fn dpo_loss() -> Result<String, FigureError> {
             Line::new("loss", margins().map(|margin| (margin, loss(margin)))),
             Line::new("weight of the gradient", margins().map(|margin| (margin, weight(margin)))),
         ],
-        true,
+        YAxis::FromZero,
     )
 }

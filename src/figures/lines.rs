@@ -21,11 +21,20 @@ impl Line {
     }
 }
 
-/// Draws lines over x, with y from the smallest to the largest value (or from 0, if `from_zero`).
+/// Where the y axis begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum YAxis {
+    /// At zero, for what is never negative.
+    FromZero,
+    /// A little below the smallest value.
+    FromSmallest,
+}
+
+/// Draws lines over x, with y up to the largest value.
 ///
 /// # Errors
 /// If no line has a point.
-pub fn lines(x_label: &str, y_label: &str, lines: &[Line], from_zero: bool) -> Result<String, FigureError> {
+pub fn lines(x_label: &str, y_label: &str, lines: &[Line], y_axis: YAxis) -> Result<String, FigureError> {
     let points = || lines.iter().flat_map(|line| line.points.iter());
     let range = |value: fn(&(f64, f64)) -> f64| {
         points().map(value).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
@@ -34,9 +43,11 @@ pub fn lines(x_label: &str, y_label: &str, lines: &[Line], from_zero: bool) -> R
     if !x_low.is_finite() {
         return Err(format!("no points to draw for {y_label}").into());
     }
-    let y_low = if from_zero { 0.0 } else { y_low };
-    let pad = |low: f64, high: f64| if high > low { (high - low) * 0.05 } else { 1.0 };
-    let y_range = (if from_zero { 0.0 } else { y_low - pad(y_low, y_high) })..(y_high + pad(y_low, y_high));
+    let pad = |low: f64| if y_high > low { (y_high - low) * 0.05 } else { 1.0 };
+    let y_range = match y_axis {
+        YAxis::FromZero => 0.0..y_high + pad(0.0),
+        YAxis::FromSmallest => y_low - pad(y_low)..y_high + pad(y_low),
+    };
     let x_range = x_low..(if x_high > x_low { x_high } else { x_low + 1.0 });
     svg((720, 300), |area| {
         let font = || (FONT, FONT_SIZE).into_font().color(&INK);

@@ -3,7 +3,7 @@
 use corpus::minhash::MinHashConfig;
 
 use super::FigureError;
-use super::lines::{Line, lines};
+use super::lines::{Line, YAxis, lines};
 
 /// Draws 1 − (1 − sʳ)ᵇ of the default bands and rows, and of two others.
 ///
@@ -20,6 +20,6 @@ pub fn s_curve() -> Result<String, FigureError> {
         "Jaccard similarity",
         "chance to be compared",
         &[curve(bands, rows), curve(bands * 2, rows / 2), curve(bands / 2, rows * 2)],
-        true,
+        YAxis::FromZero,
     )
 }

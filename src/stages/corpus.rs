@@ -12,9 +12,8 @@ use corpus::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::preset::{RUST_DOCS, WORLD};
+use crate::corpus_source::CorpusSource;
 use crate::progress;
-use crate::request::WrongRequest;
 use crate::run::Run;
 
 /// What became of the raw pages.
@@ -48,21 +47,22 @@ pub const HELD_OUT_FILE: &str = "corpus/held_out.jsonl";
 /// If there is nothing to read, or nothing is left after cleaning.
 pub fn build(run: &mut Run) -> Result<CorpusReport> {
     std::fs::create_dir_all(run.path("corpus"))?;
-    let name = run.config().corpus.clone();
-    let (cleaned, scores, source, skipped) = match name.as_str() {
-        WORLD => {
+    let config = run.config();
+    let (cleaned, scores, source, skipped) = match &config.corpus {
+        CorpusSource::World => {
             let (cleaned, scores) = from_world(run)?;
             (cleaned, Some(scores), String::new(), Vec::new())
         }
-        RUST_DOCS => {
+        CorpusSource::RustDocs => {
             let (documents, source) = from_rust_docs()?;
-            (cleaned_documents(documents, &PipelineConfig::documentation())?, None, source, Vec::new())
+            (cleaned_documents(documents, &config.pipeline)?, None, source, Vec::new())
         }
-        path => {
-            let (documents, source, skipped) = from_folder(Path::new(path))?;
-            (cleaned_documents(documents, &run.config().pipeline)?, None, source, skipped)
+        CorpusSource::Path(path) => {
+            let (documents, source, skipped) = from_folder(path)?;
+            (cleaned_documents(documents, &config.pipeline)?, None, source, skipped)
         }
     };
+    let name = &config.corpus;
     if cleaned.documents.is_empty() {
         bail!("no document of {name} is left after cleaning:\n{}", cleaned.funnel);
     }
@@ -87,13 +87,24 @@ pub fn build(run: &mut Run) -> Result<CorpusReport> {
     })
 }
 
-/// The synthetic world of a run: its seed is the run's.
+/// The synthetic world of a run.
 ///
 /// # Errors
 /// If the world's settings cannot be.
 pub fn world(run: &Run) -> Result<World> {
-    let config = corpus::WorldConfig { seed: run.config().seed, ..run.config().world.clone() };
-    Ok(World::generate(&config)?)
+    Ok(World::generate(&run.config().world)?)
+}
+
+/// The first texts that together reach `max_bytes`, or all: at least one, however long it is.
+pub fn first_texts(documents: &[Document], max_bytes: usize) -> Vec<&str> {
+    let mut n_bytes = 0;
+    let texts = documents.iter().map(|document| document.text.as_str()).filter(|text| !text.is_empty());
+    let is_within = |text: &&str| {
+        let is_within = n_bytes < max_bytes;
+        n_bytes += text.len();
+        is_within
+    };
+    texts.take_while(is_within).collect()
 }
 
 fn from_world(run: &Run) -> Result<(Cleaned, Scores)> {
@@ -124,13 +135,6 @@ fn from_rust_docs() -> Result<(Vec<Document>, String)> {
 }
 
 fn from_folder(path: &Path) -> Result<(Vec<Document>, String, Vec<String>)> {
-    if !path.exists() {
-        let message = format!(
-            "there is no corpus {}; give {WORLD}, {RUST_DOCS}, or a path to .txt, .md, .html, .jsonl or .warc(.gz) files",
-            path.display()
-        );
-        return Err(WrongRequest::new(message).into());
-    }
     let reading = read_folder(path)?;
     let mut skipped: Vec<String> = reading.skipped.first.iter().map(ToString::to_string).collect();
     if reading.skipped.count > skipped.len() {
@@ -170,5 +174,22 @@ impl fmt::Display for CorpusReport {
         }
         let megabytes = self.training_bytes as f64 / 1e6;
         write!(f, "\n{} documents ({megabytes:.1} MB) for training, {} held out", self.n_training, self.n_held_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_texts_reach_the_limit_with_one_document_at_least() {
+        let documents = ["aaaa", "", "bb", "c"].map(|text| Document {
+            id: String::new(),
+            url: String::new(),
+            text: text.to_string(),
+        });
+        assert_eq!(first_texts(&documents, 1), ["aaaa"]);
+        assert_eq!(first_texts(&documents, 5), ["aaaa", "bb"]);
+        assert_eq!(first_texts(&documents, 100), ["aaaa", "bb", "c"]);
     }
 }

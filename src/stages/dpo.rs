@@ -16,7 +16,7 @@ use transformer::Transformer;
 
 use super::evaluate::Answered;
 use super::lessons::lessons;
-use super::model_folder::{self, Ending};
+use super::model_folder::{self, ModelKind};
 use super::time_limit::{self, DPO_SHARE};
 use super::watch::Watch;
 use super::{evaluate, pretrain, sft};
@@ -71,7 +71,7 @@ pub fn prefer(run: &mut Run) -> Result<DpoReport> {
     let lessons = lessons(run)?;
     if lessons.pairs.is_empty() {
         let (model, tokenizer) = model_folder::load(&run.path(pretrain::MODEL_FOLDER), run.device())?;
-        model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, Ending::Text)?;
+        model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, ModelKind::Base)?;
         return Ok(DpoReport::default());
     }
     let (model, tokenizer) = model_folder::load(&run.path(sft::MODEL_FOLDER), run.device())?;
@@ -92,7 +92,7 @@ pub fn prefer(run: &mut Run) -> Result<DpoReport> {
     let mut watch = Watch::new("dpo", config.steps);
     trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;
     watch.finish();
-    model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, Ending::Turn)?;
+    model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, ModelKind::Chat)?;
     let mut report = DpoReport {
         n_pairs: lessons.pairs.len() - n_too_long,
         n_too_long,

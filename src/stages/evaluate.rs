@@ -4,17 +4,16 @@ use std::fmt;
 
 use ::tokenizer::{END, Tokenizer};
 use anyhow::Result;
-use corpus::{Attribute, Town};
-use evaluation::{Item, Rule, Score, score_completions};
-use finetuning::chat::Ending;
-use finetuning::{ChatTemplate, FactQuestion, Message, chat};
+use corpus::Town;
+use evaluation::{Rule, Score, score_completions};
+use finetuning::{ChatTemplate, FactQuestion, chat, cloze_items, question_items};
 use generation::Limits;
 use serde::{Deserialize, Serialize};
 use transformer::{ModelConfig, Transformer};
 
 use super::lessons::lessons;
 use super::{model_folder, pretrain};
-use crate::preset::WORLD;
+use crate::corpus_source::CorpusSource;
 use crate::run::Run;
 
 /// What the base model knows. A corpus without questions has nothing here.
@@ -33,7 +32,7 @@ pub struct EvaluationReport {
 /// # Errors
 /// If the model cannot be read or fails.
 pub fn evaluate(run: &mut Run) -> Result<EvaluationReport> {
-    if run.config().corpus != WORLD {
+    if run.config().corpus != CorpusSource::World {
         return Ok(EvaluationReport::default());
     }
     let (model, tokenizer) = model_folder::load(&run.path(pretrain::MODEL_FOLDER), run.device())?;
@@ -53,13 +52,7 @@ pub fn evaluate(run: &mut Run) -> Result<EvaluationReport> {
 /// If the model fails.
 pub fn cloze(model: &Transformer, tokenizer: &Tokenizer, towns: &[Town]) -> Result<Score> {
     const MAX_TOKENS: usize = 8;
-    let facts = towns.iter().flat_map(|town| Attribute::ALL.map(|attribute| (town, attribute)));
-    let items: Vec<Item> = facts
-        .map(|(town, attribute)| Item {
-            prompt: tokenizer.encode(&attribute.cloze_prompt(&town.name)),
-            accepted: vec![town.value(attribute).to_string()],
-        })
-        .collect();
+    let items = cloze_items(tokenizer, towns);
     let limits = Limits { max_tokens: MAX_TOKENS, stop_tokens: Vec::new() };
     Ok(score_completions(&model.for_inference()?, tokenizer, &items, Rule::BeginsWith, &limits)?.0)
 }
@@ -75,11 +68,7 @@ pub fn exact_match(
 ) -> Result<(Score, Vec<Answered>)> {
     const MAX_TOKENS: usize = 32;
     let template = ChatTemplate::new(chat::TEMPLATE)?;
-    let mut items = Vec::with_capacity(questions.len());
-    for question in questions {
-        let prompt = template.encode(tokenizer, &[Message::user(&question.question)], Ending::Prompt)?;
-        items.push(Item { prompt, accepted: vec![question.full.clone(), question.curt.clone()] });
-    }
+    let items = question_items(tokenizer, &template, questions)?;
     let limits = Limits { max_tokens: MAX_TOKENS, stop_tokens: tokenizer.id_of(END).into_iter().collect() };
     let (score, said) = score_completions(&model.for_inference()?, tokenizer, &items, Rule::Equals, &limits)?;
     let answered = questions.iter().zip(said).map(|(question, said)| Answered {

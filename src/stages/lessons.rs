@@ -11,7 +11,7 @@ use corpus::rustdoc::{RustDocs, error_code_preferences, qa_pairs};
 use finetuning::{Conversation, FactQuestion, fact_questions, two_manners};
 use preferences::{PreferencePair, manner_pairs};
 
-use crate::preset::{RUST_DOCS, WORLD};
+use crate::corpus_source::CorpusSource;
 use crate::run::Run;
 
 /// What a run's post-training learns from and is measured on.
@@ -29,18 +29,13 @@ pub struct Lessons {
     pub questions: Vec<FactQuestion>,
 }
 
-/// Whether a run's corpus has lessons at all.
-pub fn has_lessons(run: &Run) -> bool {
-    matches!(run.config().corpus.as_str(), WORLD | RUST_DOCS)
-}
-
 /// The lessons of a run's corpus; empty ones for a corpus of plain text.
 ///
 /// # Errors
 /// If the corpus cannot be read again.
 pub fn lessons(run: &Run) -> Result<Lessons> {
-    match run.config().corpus.as_str() {
-        WORLD => {
+    match run.config().corpus {
+        CorpusSource::World => {
             let world = super::corpus::world(run)?;
             let learned = fact_questions(world.finetuning_towns());
             let questions = fact_questions(world.held_out_towns());
@@ -52,8 +47,8 @@ pub fn lessons(run: &Run) -> Result<Lessons> {
                 questions,
             })
         }
-        RUST_DOCS => from_rust_docs(),
-        _ => Ok(Lessons::default()),
+        CorpusSource::RustDocs => from_rust_docs(),
+        CorpusSource::Path(_) => Ok(Lessons::default()),
     }
 }
 

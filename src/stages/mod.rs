@@ -22,9 +22,9 @@ use crate::run::{Run, Stage};
 /// Runs every stage up to `last` that is not finished, and tells `announce` about each result in words.
 ///
 /// # Errors
-/// If a stage fails; what is finished stays.
+/// If a stage or `announce` fails; what is finished stays.
 // ANCHOR: run_until
-pub fn run_until(run: &mut Run, last: Stage, announce: &mut dyn FnMut(Stage, f64, String)) -> Result<()> {
+pub fn run_until(run: &mut Run, last: Stage, announce: &mut dyn FnMut(Stage, f64, String) -> Result<()>) -> Result<()> {
     for stage in Stage::ALL.into_iter().filter(|stage| *stage <= last) {
         let (seconds, words) = match stage {
             Stage::Corpus => told(run.run_stage(stage, corpus::build)?),
@@ -36,7 +36,7 @@ pub fn run_until(run: &mut Run, last: Stage, announce: &mut dyn FnMut(Stage, f64
             Stage::Dpo => told(run.run_stage(stage, dpo::prefer)?),
             Stage::Report => told(run.run_stage(stage, report::write)?),
         };
-        announce(stage, seconds, words);
+        announce(stage, seconds, words)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A model folder as others expect it: weights and configuration, tokenizer, chat template, generation settings.
+//! A model folder as others expect it: weights and configuration, tokenizer, generation settings, and a chat model's template.
 
 use std::path::Path;
 
@@ -6,37 +6,53 @@ use ::tokenizer::{END, END_OF_TEXT, Tokenizer};
 use anyhow::{Context, Result};
 use candle_core::Device;
 use finetuning::{ChatTemplate, chat};
-use serde_json::json;
+use serde_json::{Value, json};
 use transformer::Transformer;
 use transformer::checkpoint::replace_file;
 
-/// What ends a text of this model.
+/// What a model was trained for, which decides what ends its texts and whether it has a chat template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// A base model: the end-of-text token.
-    Text,
-    /// A chat model: the end of a turn.
-    Turn,
+pub enum ModelKind {
+    /// To continue text, up to the end-of-text token.
+    Base,
+    /// To answer, up to the end of its turn.
+    Chat,
 }
 
 /// Writes all files of a model folder.
 ///
 /// # Errors
 /// If one cannot be written.
-pub fn save(folder: &Path, model: &Transformer, tokenizer: &Tokenizer, ending: Ending) -> Result<()> {
-    let eos = match ending {
-        Ending::Text => END_OF_TEXT,
-        Ending::Turn => END,
+pub fn save(folder: &Path, model: &Transformer, tokenizer: &Tokenizer, kind: ModelKind) -> Result<()> {
+    let eos = match kind {
+        ModelKind::Base => END_OF_TEXT,
+        ModelKind::Chat => END,
     };
-    let eos_id = tokenizer.id_of(eos).with_context(|| format!("the tokenizer has no {eos} token"))?;
-    model.save(folder, Some(eos_id))?;
+    let id_of = |token: &str| tokenizer.id_of(token).with_context(|| format!("the tokenizer has no {token} token"));
+    // A text begins where the one before it ended.
+    let (bos_id, eos_id) = (id_of(END_OF_TEXT)?, id_of(eos)?);
+    model.save(folder, Some(bos_id), Some(eos_id))?;
     tokenizer.save(folder.join("tokenizer.json"))?;
-    ChatTemplate::new(chat::TEMPLATE)?.save(folder, eos, model.config().max_seq_len)?;
-    let generation = json!({ "bos_token_id": eos_id, "eos_token_id": eos_id, "do_sample": false });
-    let text = serde_json::to_vec_pretty(&generation)?;
-    replace_file(&folder.join("generation_config.json"), |path| {
-        std::fs::write(path, text).map_err(candle_core::Error::wrap)
-    })?;
+    let max_seq_len = model.config().max_seq_len;
+    match kind {
+        ModelKind::Base => write_json(
+            &folder.join("tokenizer_config.json"),
+            &json!({
+                "tokenizer_class": "PreTrainedTokenizerFast",
+                "model_max_length": max_seq_len,
+                "eos_token": eos,
+                "clean_up_tokenization_spaces": false,
+            }),
+        )?,
+        ModelKind::Chat => ChatTemplate::new(chat::TEMPLATE)?.save(folder, eos, max_seq_len)?,
+    }
+    let generation = json!({ "bos_token_id": bos_id, "eos_token_id": eos_id, "do_sample": false });
+    write_json(&folder.join("generation_config.json"), &generation)
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<()> {
+    let text = serde_json::to_vec_pretty(value)?;
+    replace_file(path, |temporary| std::fs::write(temporary, text).map_err(candle_core::Error::wrap))?;
     Ok(())
 }
 
@@ -61,4 +77,55 @@ pub fn load(folder: &Path, device: &Device) -> Result<(Transformer, Tokenizer)> 
         );
     }
     Ok((model, tokenizer))
+}
+
+#[cfg(test)]
+mod tests {
+    use ::tokenizer::TrainConfig;
+    use transformer::ModelConfig;
+
+    use super::*;
+
+    fn folder_of(kind: ModelKind) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer = Tokenizer::train(&["a few words"], &TrainConfig::with_vocab_size(260)).unwrap();
+        let sizes: ModelConfig = serde_json::from_value(json!({
+            "vocab_size": 260, "d_model": 8, "n_layers": 1, "n_heads": 2, "n_kv_heads": 2, "d_ff": 16, "max_seq_len": 32,
+        }))
+        .unwrap();
+        let model = Transformer::new(sizes, 0, &Device::Cpu).unwrap();
+        save(folder.path(), &model, &tokenizer, kind).unwrap();
+        folder
+    }
+
+    fn json(folder: &tempfile::TempDir, file: &str) -> Value {
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join(file)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_chat_model_alone_has_a_chat_template() {
+        let (base, chat) = (folder_of(ModelKind::Base), folder_of(ModelKind::Chat));
+        assert!(ChatTemplate::load(chat.path()).is_ok());
+        let message = ChatTemplate::load(base.path()).unwrap_err().to_string();
+        assert!(message.contains("was not trained to chat"), "{message}");
+        // Else the two files say the same things.
+        let (mut base, mut chat) = (json(&base, "tokenizer_config.json"), json(&chat, "tokenizer_config.json"));
+        assert_eq!((base["eos_token"].take(), chat["eos_token"].take()), (json!(END_OF_TEXT), json!(END)));
+        for (name, value) in base.as_object().unwrap() {
+            assert_eq!(chat.get(name), Some(value), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_model_begins_with_the_end_of_text_and_ends_by_its_kind() {
+        for (kind, end) in [(ModelKind::Base, END_OF_TEXT), (ModelKind::Chat, END)] {
+            let folder = folder_of(kind);
+            let tokenizer = Tokenizer::load(folder.path().join("tokenizer.json")).unwrap();
+            for file in ["config.json", "generation_config.json"] {
+                let json = json(&folder, file);
+                assert_eq!(json["bos_token_id"], json!(tokenizer.id_of(END_OF_TEXT)), "{file}");
+                assert_eq!(json["eos_token_id"], json!(tokenizer.id_of(end)), "{file}");
+            }
+        }
+    }
 }

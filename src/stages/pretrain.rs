@@ -11,11 +11,10 @@ use evaluation::{BitsPerByte, bits_per_byte};
 use pretraining::Pretraining;
 use serde::{Deserialize, Serialize};
 use training::{RunDir, Trainer};
-use transformer::{ModelConfig, Transformer, n_parameters};
+use transformer::{Transformer, n_parameters};
 
-use super::corpus::HELD_OUT_FILE;
-use super::lessons::has_lessons;
-use super::model_folder::{self, Ending};
+use super::corpus::{HELD_OUT_FILE, first_texts};
+use super::model_folder::{self, ModelKind};
 use super::shards::{TRAINING_SHARDS, VALIDATION_SHARDS};
 use super::time_limit::{self, PRETRAIN_ALONE_SHARE, PRETRAIN_SHARE};
 use super::watch::Watch;
@@ -56,12 +55,10 @@ pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
     let tokenizer = super::tokenizer::load(run)?;
     let folder = RunDir::create(&run.path(TRAINING_FOLDER))?;
     let is_fresh = training::checkpoint::list(&folder.checkpoints())?.is_empty();
-    let sizes = ModelConfig { vocab_size: tokenizer.vocab_size(), ..run.config().model.clone() };
-    let seed = run.config().seed;
-    let model = Transformer::new(sizes, seed, run.device())?;
+    let model = Transformer::new(run.config().model.clone(), run.config().seed, run.device())?;
     let before = held_out_bits(run, &model, &tokenizer)?;
     let mut task = task(run, &model)?;
-    let share = if has_lessons(run) { PRETRAIN_SHARE } else { PRETRAIN_ALONE_SHARE };
+    let share = if run.config().corpus.has_lessons() { PRETRAIN_SHARE } else { PRETRAIN_ALONE_SHARE };
     if let (Some(budget_s), true) = (time_limit::training_budget(run, started, share)?, is_fresh) {
         let fitted = time_limit::fit(&model, &mut task, &run.config().pretrain.train, budget_s)?;
         run.resolve(|config| config.pretrain.train = fitted)?;
@@ -71,15 +68,15 @@ pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
     trainer.resume(&mut task, &folder)?;
     let mut watch = Watch::new("pretrain", config.steps);
     trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;
-    let tokens_per_s = watch.finish();
-    model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, Ending::Text)?;
+    watch.finish();
+    model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, ModelKind::Base)?;
     let metrics = folder.metrics()?;
     let last = metrics.last();
     Ok(PretrainReport {
         n_parameters: n_parameters(model.config()),
         steps: config.steps,
         n_tokens: last.map_or(0, |metrics| metrics.n_tokens),
-        tokens_per_s,
+        tokens_per_s: median(metrics.iter().map(|metrics| metrics.tokens_per_s).collect()),
         loss: last.map_or(f64::NAN, |metrics| metrics.loss),
         val_loss: last.and_then(|metrics| metrics.extras.get("val_loss").copied()).unwrap_or(f64::NAN),
         before,
@@ -97,18 +94,13 @@ fn task<'a>(run: &Run, model: &'a Transformer) -> Result<Pretraining<'a>> {
 fn held_out_bits(run: &Run, model: &Transformer, tokenizer: &Tokenizer) -> Result<BitsPerByte> {
     const MAX_BYTES: usize = 200_000;
     let documents = read_jsonl(&run.path(HELD_OUT_FILE))?.documents;
-    let mut n_bytes = 0;
-    let texts: Vec<&str> = documents
-        .iter()
-        .map(|document| document.text.as_str())
-        .filter(|text| !text.is_empty())
-        .take_while(|text| {
-            let is_within = n_bytes < MAX_BYTES;
-            n_bytes += text.len();
-            is_within
-        })
-        .collect();
-    Ok(bits_per_byte(&model.for_inference()?, tokenizer, &texts)?)
+    Ok(bits_per_byte(&model.for_inference()?, tokenizer, &first_texts(&documents, MAX_BYTES))?)
+}
+
+/// The upper one of two middle values; NaN if there is none.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 impl fmt::Display for PretrainReport {

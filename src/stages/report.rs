@@ -17,7 +17,7 @@ use super::summary::seconds;
 use super::{dpo, pretrain, sft};
 use crate::figures::bars::{Group, bars};
 use crate::figures::funnel::funnel;
-use crate::figures::lines::{Line, lines};
+use crate::figures::lines::{Line, YAxis, lines};
 use crate::run::{Run, Stage};
 
 /// Where the report is.
@@ -99,18 +99,21 @@ fn curves(page: &mut Page, metrics: &[Metrics]) -> Result<()> {
     if !validation.points.is_empty() {
         losses.push(validation);
     }
-    page.figure(lines("step", "loss", &losses, false), "Loss.")?;
+    page.figure(lines("step", "loss", &losses, YAxis::FromSmallest), "Loss.")?;
     let rewards: Vec<Line> = ["chosen_reward", "rejected_reward", "margin"]
         .into_iter()
         .map(|name| line(&name.replace('_', " "), &extra(name)))
         .filter(|line| !line.points.is_empty())
         .collect();
     if !rewards.is_empty() {
-        page.figure(lines("step", "reward", &rewards, false), "Rewards and their margin.")?;
+        page.figure(lines("step", "reward", &rewards, YAxis::FromSmallest), "Rewards and their margin.")?;
     }
-    page.figure(lines("step", "learning rate", &[line("learning rate", &|m| Some(m.lr))], true), "Learning rate.")?;
     page.figure(
-        lines("step", "gradient norm", &[line("gradient norm", &|m| Some(m.grad_norm))], true),
+        lines("step", "learning rate", &[line("learning rate", &|m| Some(m.lr))], YAxis::FromZero),
+        "Learning rate.",
+    )?;
+    page.figure(
+        lines("step", "gradient norm", &[line("gradient norm", &|m| Some(m.grad_norm))], YAxis::FromZero),
         "Gradient norm before clipping.",
     )
 }

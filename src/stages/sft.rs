@@ -14,7 +14,7 @@ use transformer::Transformer;
 
 use super::evaluate::Answered;
 use super::lessons::{Lessons, lessons};
-use super::model_folder::{self, Ending};
+use super::model_folder::{self, ModelKind};
 use super::time_limit::{self, SFT_SHARE};
 use super::watch::Watch;
 use super::{evaluate, pretrain};
@@ -72,7 +72,7 @@ pub fn finetune(run: &mut Run) -> Result<SftReport> {
     let mut watch = Watch::new("sft", config.steps);
     trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;
     watch.finish();
-    model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, Ending::Turn)?;
+    model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, ModelKind::Chat)?;
     let mut report = SftReport {
         n_conversations: lessons.conversations.len() - task.n_too_long(),
         n_too_long: task.n_too_long(),
@@ -90,8 +90,8 @@ pub fn finetune(run: &mut Run) -> Result<SftReport> {
 
 fn task<'a>(run: &Run, model: &'a Transformer, tokenizer: &Tokenizer, lessons: &Lessons) -> Result<Finetuning<'a>> {
     let template = ChatTemplate::new(chat::TEMPLATE)?;
-    let conversations = (lessons.conversations.as_slice(), lessons.held_out_conversations.as_slice());
-    Finetuning::new(model, tokenizer, &template, conversations, run.config().sft.batch_size, run.config().seed)
+    let (learned, held_out) = (&lessons.conversations, &lessons.held_out_conversations);
+    Finetuning::new(model, tokenizer, &template, learned, held_out, &run.config().sft, run.config().seed)
 }
 
 /// How held-out questions are answered when sampled.

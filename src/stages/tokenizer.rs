@@ -7,7 +7,7 @@ use anyhow::Result;
 use corpus::read_jsonl;
 use serde::{Deserialize, Serialize};
 
-use super::corpus::{HELD_OUT_FILE, TRAINING_FILE};
+use super::corpus::{HELD_OUT_FILE, TRAINING_FILE, first_texts};
 use crate::run::Run;
 
 /// What the vocabulary is like.
@@ -22,7 +22,7 @@ pub struct TokenizerReport {
 /// The run's tokenizer.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
-/// Merges are learned from so many bytes at most: more hardly changes them.
+/// Merges are learned from so many bytes: more hardly changes them.
 const MAX_TRAINING_BYTES: usize = 20_000_000;
 
 /// Trains a tokenizer on the training documents.
@@ -31,17 +31,12 @@ const MAX_TRAINING_BYTES: usize = 20_000_000;
 /// If the documents cannot be read or the tokenizer not be written.
 pub fn train(run: &mut Run) -> Result<TokenizerReport> {
     let documents = read_jsonl(&run.path(TRAINING_FILE))?.documents;
-    let mut n_bytes = 0;
-    let texts: Vec<&str> = documents
-        .iter()
-        .map(|document| document.text.as_str())
-        .take_while(|text| {
-            n_bytes += text.len();
-            n_bytes <= MAX_TRAINING_BYTES
-        })
-        .collect();
-    let tokenizer = Tokenizer::train(&texts, &run.config().tokenizer)?;
+    let tokenizer = Tokenizer::train(&first_texts(&documents, MAX_TRAINING_BYTES), &run.config().tokenizer)?;
     tokenizer.save(run.path(TOKENIZER_FILE))?;
+    // A short text may have fewer pairs to merge than there is room for.
+    run.resolve(|config| {
+        (config.tokenizer.vocab_size, config.model.vocab_size) = (tokenizer.vocab_size(), tokenizer.vocab_size());
+    })?;
     let held_out = read_jsonl(&run.path(HELD_OUT_FILE))?.documents;
     let texts: Vec<&str> = held_out.iter().map(|document| document.text.as_str()).collect();
     let bytes_per_token = ::tokenizer::report(&tokenizer, &texts).bytes_per_token();

@@ -5,20 +5,17 @@ use training::Metrics;
 
 use crate::progress;
 
-/// A bar that follows a training run, and the speed of its steps.
+/// A bar that follows a training run.
 #[derive(Debug)]
 pub struct Watch {
     bar: ProgressBar,
     val_loss: Option<f64>,
-    tokens_per_s: Vec<f64>,
-    /// The last step's metrics.
-    pub last: Option<Metrics>,
 }
 
 impl Watch {
     /// A bar for a run of `steps`.
     pub fn new(label: &str, steps: usize) -> Self {
-        Self { bar: progress::bar(label, steps as u64), val_loss: None, tokens_per_s: Vec::new(), last: None }
+        Self { bar: progress::bar(label, steps as u64), val_loss: None }
     }
 
     /// Shows a step.
@@ -30,14 +27,10 @@ impl Watch {
             "loss {:.3}{val_loss} grad {:.2} lr {:.1e} {:.0} tok/s",
             metrics.loss, metrics.grad_norm, metrics.lr, metrics.tokens_per_s
         ));
-        self.tokens_per_s.push(metrics.tokens_per_s);
-        self.last = Some(metrics.clone());
     }
 
-    /// Takes the bar away and returns the median tokens per second.
-    pub fn finish(mut self) -> f64 {
+    /// Takes the bar away.
+    pub fn finish(self) {
         self.bar.finish_and_clear();
-        self.tokens_per_s.sort_by(f64::total_cmp);
-        self.tokens_per_s.get(self.tokens_per_s.len() / 2).copied().unwrap_or(0.0)
     }
 }

@@ -54,3 +54,37 @@ pub fn gradient_coverage(loss: &Tensor, parameters: &Parameters) -> Result<Cover
     Ok(coverage)
 }
 // ANCHOR_END: coverage
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    /// The coverage of `loss` of two variables, of which `sound` has an ordinary gradient.
+    fn coverage_of(loss: impl Fn(&Tensor) -> Result<Tensor>) -> Coverage {
+        let mut parameters = Parameters::default();
+        let sound = parameters.insert("sound", &Tensor::new(&[1f32, 2.0], &Device::Cpu).unwrap()).unwrap();
+        let suspect = parameters.insert("suspect", &Tensor::new(&[0f32, 3.0], &Device::Cpu).unwrap()).unwrap();
+        let loss = (sound.sum_all().unwrap() + loss(&suspect).unwrap()).unwrap();
+        gradient_coverage(&loss, &parameters).unwrap()
+    }
+
+    #[test]
+    fn a_sound_gradient_is_complete() {
+        assert!(coverage_of(|x| x.exp()?.sum_all()).is_complete());
+    }
+
+    #[test]
+    fn each_kind_of_useless_gradient_is_named() {
+        let suspect = vec!["suspect".to_string()];
+        let expected = Coverage { n_parameters: 2, ..Coverage::default() };
+        let cut = coverage_of(|x| x.detach().sum_all());
+        assert_eq!(cut, Coverage { missing: suspect.clone(), ..expected.clone() });
+        // By a tensor, as a mask does: by the number 0.0, candle cuts the graph, and the gradient is missing.
+        let multiplied_by_zero = coverage_of(|x| x.mul(&x.zeros_like()?)?.sum_all());
+        assert_eq!(multiplied_by_zero, Coverage { zero: suspect.clone(), ..expected.clone() });
+        // The derivative of the logarithm at 0 is 1/0.
+        let log_of_zero = coverage_of(|x| x.log()?.sum_all());
+        assert_eq!(log_of_zero, Coverage { non_finite: suspect, ..expected });
+    }
+}

@@ -2,8 +2,9 @@
 //!
 //! For a scalar function $f$ and each input element $x_i$,
 //! $$\frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h},$$
-//! with an error of order $h^2$ from the formula and of order $\epsilon/h$ from rounding. In f64 both are small at
-//! $h = 10^{-5}$; in f32 there is no good $h$, so this check insists on f64.
+//! with an error of order $h^2$ from the formula and of order $\epsilon/h$ from rounding (Nocedal and Wright 2006,
+//! *Numerical Optimization*, section 8.1). In f64 both are small at $h = 10^{-5}$; in f32 there is no good $h$, so this
+//! check insists on f64.
 
 use candle_core::{DType, Result, Tensor, Var, bail};
 
@@ -18,6 +19,8 @@ pub struct GradientCheck {
 
 // ANCHOR: check_gradients
 /// Compares autograd's gradient of `f` with finite differences at `inputs` (f64 tensors of any shape).
+///
+/// `step` is $h$, by which an element is moved both ways.
 ///
 /// # Errors
 /// If an input is not f64, if `f` does not return a scalar, or if autograd gives an input no gradient at all: that is

@@ -112,3 +112,52 @@ impl Parameters {
         self.vars.values().next().map_or((DType::F32, Device::Cpu), |var| (var.dtype(), var.device().clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn tensor(values: &[f32]) -> Tensor {
+        Tensor::new(values, &Device::Cpu).unwrap()
+    }
+
+    fn parameters() -> Parameters {
+        let mut parameters = Parameters::default();
+        parameters.insert("a", &tensor(&[1.0, 2.0])).unwrap();
+        parameters.insert("b", &tensor(&[3.0])).unwrap();
+        parameters
+    }
+
+    fn values(parameters: &Parameters) -> Vec<Vec<f32>> {
+        parameters.tensors().map(|(_, value)| value.to_vec1().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_name_is_given_once() {
+        let mut parameters = parameters();
+        let error = parameters.insert("a", &tensor(&[9.0])).unwrap_err().to_string();
+        assert!(error.contains("two parameters are named a"), "{error}");
+        assert_eq!(values(&parameters), [vec![1.0, 2.0], vec![3.0]]);
+    }
+
+    #[test]
+    fn a_refused_assignment_names_every_problem_and_writes_nothing() {
+        let parameters = parameters();
+        let assign = |values: &[(&str, &[f32])]| {
+            let values: HashMap<_, _> = values.iter().map(|(name, x)| (name.to_string(), tensor(x))).collect();
+            parameters.assign(&values).map_err(|error| error.to_string())
+        };
+        for (refused, problem) in [
+            (assign(&[("a", &[7.0, 8.0])]), "b is missing"),
+            (assign(&[("a", &[7.0, 8.0]), ("b", &[9.0, 9.0])]), "b has shape [2], the model wants [1]"),
+            (assign(&[("a", &[7.0, 8.0]), ("b", &[9.0]), ("c", &[9.0])]), "c is not a parameter of the model"),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(error.contains(problem), "{error}");
+            assert_eq!(values(&parameters), [vec![1.0, 2.0], vec![3.0]]);
+        }
+        assign(&[("a", &[7.0, 8.0]), ("b", &[9.0])]).unwrap();
+        assert_eq!(values(&parameters), [vec![7.0, 8.0], vec![9.0]]);
+    }
+}

@@ -1,8 +1,8 @@
 //! The first stage: from the records of an archive to the main text of their pages.
 //!
 //! Records are read in order, a chunk at a time, and a chunk's pages are extracted on all threads; memory holds one
-//! chunk of HTML and all text. Pages with an HTTP status other than 2xx and pages without any text are dropped with a
-//! reason; damaged records are collected with their place in the file.
+//! chunk of HTML and all text. Pages with an HTTP status other than 2xx, pages of other types than HTML and text, and pages
+//! without any text are dropped with a reason; damaged records are collected with their place in the file.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::document::Document;
 use crate::funnel::StageReport;
 use crate::html;
 use crate::pipeline::{Progress, Stage};
-use crate::warc::{RecordKind, WarcProblem, WarcReader, WarcRecord};
+use crate::warc::{WarcProblem, WarcReader, WarcRecord};
 
 /// The text of an archive's pages.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,7 @@ pub fn extract_warc(path: &Path, progress: Progress) -> std::io::Result<Extracte
         report: StageReport::entering(Stage::Extraction, &[]),
         problems: Vec::new(),
     };
+    let file_id = path.file_name().unwrap_or_default().to_string_lossy();
     let mut reader = WarcReader::open(path)?;
     loop {
         let chunk: Vec<_> = reader.by_ref().take(CHUNK_RECORDS).collect();
@@ -46,7 +47,8 @@ pub fn extract_warc(path: &Path, progress: Progress) -> std::io::Result<Extracte
             extracted.report.leaving(&extracted.documents);
             return Ok(extracted);
         }
-        let pages: Vec<_> = chunk.into_par_iter().map(|record| record.map(extract_record)).collect();
+        let extract = |record: WarcRecord| extract_record(record, &file_id);
+        let pages: Vec<_> = chunk.into_par_iter().map(|record| record.map(extract)).collect();
         for page in pages {
             extracted.take(page);
         }
@@ -58,19 +60,21 @@ pub fn extract_warc(path: &Path, progress: Progress) -> std::io::Result<Extracte
 /// A page's size before extraction, and its text or the reason why there is none.
 type ExtractedRecord = (usize, Result<Document, String>);
 
-fn extract_record(record: WarcRecord) -> ExtractedRecord {
+fn extract_record(record: WarcRecord, file_id: &str) -> ExtractedRecord {
     let n_bytes = record.text.len();
-    if let Some(status) = record.http_status.filter(|status| !(200..300).contains(status)) {
-        return (n_bytes, Err(format!("status {status}")));
+    (n_bytes, extract_text(record, file_id))
+}
+
+fn extract_text(record: WarcRecord, file_id: &str) -> Result<Document, String> {
+    let is_html = record.is_html()?;
+    let mut document = record.into_document(file_id);
+    if is_html {
+        document.text = html::extract(&document.text).text;
     }
-    let text = match record.kind {
-        RecordKind::Conversion => record.text,
-        RecordKind::Response | RecordKind::Resource => html::extract(&record.text).text,
-    };
-    if text.trim().is_empty() {
-        return (n_bytes, Err("no text".into()));
+    if document.text.trim().is_empty() {
+        return Err("no text".into());
     }
-    (n_bytes, Ok(Document { id: record.id, url: record.url, text }))
+    Ok(document)
 }
 
 impl Extracted {

@@ -11,6 +11,9 @@
 //! probability $1 - (1 - J^r)^b$: an S-curve ([`candidate_probability`]). Candidates are then verified on the
 //! whole signature. Pairs join into clusters, and the first page of each cluster stays.
 //!
+//! A bucket keeps one page of each cluster and compares with that one only, so that a thousand copies do not cost a
+//! million comparisons. The price: a page that is like another member of the cluster, and not like that one, may be missed.
+//!
 //! FineWeb (arXiv:2406.17557, section 3.4) uses 5-word shingles, 14 bands and 8 rows; our pages are about a hundred words
 //! long, and one changed word touches five 5-word shingles, so the default here is 3.
 

@@ -111,7 +111,7 @@ impl QualityConfig {
         }
     }
 
-    /// Checks the ranges.
+    /// Checks the ranges, and that the word lists are such as a page's words can match.
     ///
     /// # Errors
     /// The first setting outside its range.
@@ -121,13 +121,27 @@ impl QualityConfig {
         let ordered = self.min_mean_word_chars <= self.max_mean_word_chars;
         let rule = "choose at most quality.max_mean_word_chars";
         holds(ordered, "quality.min_mean_word_chars", self.min_mean_word_chars, rule)?;
+        let symbols = self.max_symbols_per_word;
+        holds(symbols >= 0.0, "quality.max_symbols_per_word", symbols, "choose a number of 0 or more")?;
+        let attainable = self.min_stop_words <= STOP_WORDS.len();
+        holds(attainable, "quality.min_stop_words", self.min_stop_words, "choose from 0 to 8; there are no more")?;
         share("quality.max_bullet_lines", self.max_bullet_lines)?;
         share("quality.max_ellipsis_lines", self.max_ellipsis_lines)?;
         share("quality.min_alphabetic_words", self.min_alphabetic_words)?;
         share("quality.max_repeated_lines", self.max_repeated_lines)?;
         share("quality.max_repeated_runs", self.max_repeated_runs)?;
         share("quality.min_sentence_lines", self.min_sentence_lines)?;
-        share("quality.max_spam_words", self.max_spam_words)
+        share("quality.max_spam_words", self.max_spam_words)?;
+        // Pages are compared in lower case, and a phrase of nothing is on every page.
+        let can_match = |phrase: &String| !phrase.trim().is_empty() && *phrase == phrase.to_lowercase();
+        for phrase in &self.unfinished {
+            holds(can_match(phrase), "quality.unfinished", format!("{phrase:?}"), "write phrases in lower case")?;
+        }
+        for word in &self.spam_words {
+            let is_word = words(word) == [word.as_str()];
+            holds(is_word, "quality.spam_words", format!("{word:?}"), "write single words in lower case")?;
+        }
+        Ok(())
     }
 }
 
@@ -213,7 +227,7 @@ fn repeated_runs(words: &[String]) -> f64 {
         }
     }
     let chars = |keep: &dyn Fn(usize) -> bool| -> usize {
-        words.iter().enumerate().filter(|(i, _)| keep(*i)).map(|(_, word)| word.len()).sum()
+        words.iter().enumerate().filter(|(i, _)| keep(*i)).map(|(_, word)| word.chars().count()).sum()
     };
     part(chars(&|i| repeated[i]), chars(&|_| true))
 }

@@ -23,7 +23,7 @@ use rayon::prelude::*;
 
 use crate::Document;
 use crate::rustdoc::extract_page;
-use crate::warc::{RecordKind, WarcProblem, WarcReader, WarcRecord};
+use crate::warc::{WarcProblem, WarcReader};
 use walk::{FileKind, Found, walk};
 
 /// What [`read_folder`] opens; other files are passed over.
@@ -134,7 +134,8 @@ fn why_empty(skipped: &Skips) -> String {
 /// Reads every document below `path`, or in the file `path`.
 ///
 /// HTML becomes its main text; text, Markdown and WET records stay as they are. A document's id is its path relative to
-/// `path` (with `#n` where a file holds several), or the id that its record or line gives.
+/// `path` (with `#n`, a piece, a line or a byte offset, where a file holds several), or the id that its record or line
+/// gives.
 ///
 /// # Errors
 /// When the path is missing or unreadable, has no readable files, or these have no documents. All else is skipped and
@@ -155,7 +156,7 @@ pub fn read_folder(path: &Path) -> Result<Reading, ReadError> {
             FileKind::Text => reader.read_text(path, &file),
             FileKind::Html => reader.read_html(path, &file),
             FileKind::Jsonl => reader.read_lines(path, &file),
-            FileKind::Warc => reader.read_warc(&file),
+            FileKind::Warc => reader.read_warc(path, &file),
         };
         if let Err(error) = read {
             reader.reading.skipped.add(&file, 0, error.to_string());
@@ -209,15 +210,16 @@ impl Reader {
         Ok(())
     }
 
-    fn read_warc(&mut self, file: &Path) -> io::Result<()> {
+    fn read_warc(&mut self, root: &Path, file: &Path) -> io::Result<()> {
+        let file_id = relative_id(root, file);
         for record in WarcReader::open(file)? {
             match record.map_err(Skipped::from) {
                 Err(skipped) => self.reading.skipped.add(&skipped.file, skipped.offset, skipped.reason),
-                Ok(record) => match is_html(&record) {
+                Ok(record) => match record.is_html() {
                     Err(reason) => self.reading.skipped.add(file, record.offset, reason),
                     Ok(is_html) => {
-                        let WarcRecord { id, url, text, offset, .. } = record;
-                        let document = Document { id, url, text };
+                        let offset = record.offset;
+                        let document = record.into_document(&file_id);
                         self.wait(Waiting { document, is_html, file: file.to_owned(), offset });
                     }
                 },
@@ -249,22 +251,6 @@ impl Reader {
                 self.reading.documents.push(document);
             }
         }
-    }
-}
-
-/// Whether a record is HTML or plain text.
-///
-/// # Errors
-/// The reason why it is no document.
-fn is_html(record: &WarcRecord) -> Result<bool, String> {
-    if let Some(status) = record.http_status.filter(|status| !(200..300).contains(status)) {
-        return Err(format!("HTTP status {status}"));
-    }
-    match record.content_type.as_str() {
-        _ if record.kind == RecordKind::Conversion => Ok(false),
-        "text/html" | "application/xhtml+xml" | "" => Ok(true),
-        "text/plain" | "text/markdown" => Ok(false),
-        other => Err(format!("its type is {other}, not HTML or text")),
     }
 }
 

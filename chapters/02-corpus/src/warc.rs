@@ -29,6 +29,8 @@ pub use writer::WarcWriter;
 
 use std::path::PathBuf;
 
+use crate::document::Document;
+
 /// A record that holds a page. Records of other types (`request`, `warcinfo`, `metadata`, …) are passed over.
 // ANCHOR: warc_record
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +53,31 @@ pub struct WarcRecord {
     pub offset: u64,
 }
 // ANCHOR_END: warc_record
+
+impl WarcRecord {
+    /// Whether the text is HTML; otherwise it is plain text.
+    ///
+    /// # Errors
+    /// The reason why it is no document: an HTTP status other than 2xx, or a type that is neither HTML nor text.
+    pub fn is_html(&self) -> Result<bool, String> {
+        if let Some(status) = self.http_status.filter(|status| !(200..300).contains(status)) {
+            return Err(format!("HTTP status {status}"));
+        }
+        match self.content_type.as_str() {
+            _ if self.kind == RecordKind::Conversion => Ok(false),
+            "text/html" | "application/xhtml+xml" | "" => Ok(true),
+            "text/plain" | "text/markdown" => Ok(false),
+            other => Err(format!("its type is {other}, not HTML or text")),
+        }
+    }
+
+    /// The document with the record's text as it is; a record without id is named `file_id#offset`.
+    pub fn into_document(self, file_id: &str) -> Document {
+        let Self { id, url, text, offset, .. } = self;
+        let id = if id.is_empty() { format!("{file_id}#{offset}") } else { id };
+        Document { id, url, text }
+    }
+}
 
 /// The three record types that carry a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

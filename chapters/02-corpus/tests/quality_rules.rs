@@ -72,4 +72,43 @@ fn thresholds_out_of_range_are_named() {
     assert!(config.validate().unwrap_err().to_string().starts_with("quality.max_bullet_lines is 1.5"));
     let config = QualityConfig { min_words: 10, max_words: 5, ..Default::default() };
     assert!(config.validate().is_err());
+    let said = |config: QualityConfig| config.validate().unwrap_err().to_string();
+    for symbols in [-0.1, f64::NAN] {
+        let said = said(QualityConfig { max_symbols_per_word: symbols, ..Default::default() });
+        assert!(said.starts_with(&format!("quality.max_symbols_per_word is {symbols}; ")), "{said}");
+    }
+    let said_of_nine = said(QualityConfig { min_stop_words: 9, ..Default::default() });
+    assert!(said_of_nine.starts_with("quality.min_stop_words is 9; choose from 0 to 8"), "{said_of_nine}");
+    for config in [QualityConfig::default(), QualityConfig::documentation()] {
+        config.validate().unwrap();
+    }
+}
+
+#[test]
+fn words_that_no_page_can_match_are_named() {
+    for phrase in ["Lorem ipsum", "", " "] {
+        let config = QualityConfig { unfinished: vec![phrase.into()], ..Default::default() };
+        let said = config.validate().unwrap_err().to_string();
+        assert!(said.starts_with(&format!("quality.unfinished is {phrase:?}; ")), "{said}");
+    }
+    for word in ["LuckySpin", "lucky spin", "lucky-spin", ""] {
+        let config = QualityConfig { spam_words: vec![word.into()], ..Default::default() };
+        let said = config.validate().unwrap_err().to_string();
+        assert!(said.starts_with(&format!("quality.spam_words is {word:?}; ")), "{said}");
+    }
+}
+
+#[test]
+fn repeated_runs_are_a_share_of_characters_not_of_bytes() {
+    // The repeated run has 25 of 55 characters, and 50 of 105 bytes.
+    let page = "ééééé äääää ööööö üüüüü ååååå ".repeat(2) + "alpha";
+    let config = |max_repeated_runs| QualityConfig {
+        min_words: 1,
+        min_stop_words: 0,
+        min_sentence_lines: 0.0,
+        max_repeated_runs,
+        ..Default::default()
+    };
+    assert_eq!(reject_reason(&page, &config(0.46)), None);
+    assert_eq!(reject_reason(&page, &config(0.45)), Some("repeated runs"));
 }

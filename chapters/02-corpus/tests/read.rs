@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use corpus::Document;
 use corpus::read::{ReadError, Reading, Skips, read_folder, read_jsonl, write_jsonl};
 use corpus::warc::WarcWriter;
+use corpus::{Document, extract_warc};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -115,6 +115,62 @@ fn damaged_and_unwanted_warc_records_are_counted() {
             "{word}: {skipped:?}"
         );
     }
+}
+
+#[test]
+fn a_warc_record_without_id_is_named_by_its_place() {
+    let record = |header: &str, text: &str| {
+        let n_bytes = text.len();
+        format!("WARC/1.0\r\nWARC-Type: conversion\r\n{header}Content-Length: {n_bytes}\r\n\r\n{text}\r\n\r\n")
+    };
+    let first = record("WARC-Record-ID: <urn:1>\r\n", "one");
+    let file = [first.as_str(), &record("", "two"), &record("WARC-Record-ID:\r\n", "three")].concat();
+    let files = folder(&[("sub/x.warc", file.as_bytes())]);
+    let third = first.len() + record("", "two").len();
+    let reading = read_folder(files.path()).unwrap();
+    assert_eq!(
+        ids(&reading),
+        ["urn:1".to_owned(), format!("sub/x.warc#{}", first.len()), format!("sub/x.warc#{third}")]
+    );
+    let extracted = extract_warc(&files.path().join("sub/x.warc"), &|_, _, _| ()).unwrap();
+    assert_eq!(extracted.documents[1].id, format!("x.warc#{}", first.len()));
+}
+
+#[test]
+fn both_ways_from_warc_to_documents_agree_about_types() {
+    let record = |kind: &str, media_type: &str, text: &str| {
+        let n_bytes = text.len();
+        format!(
+            "WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <{media_type}>\r\nContent-Type: {media_type}\r\n\
+             Content-Length: {n_bytes}\r\n\r\n{text}\r\n\r\n"
+        )
+    };
+    let plain = "if a <b> c, then it is no tag";
+    let file = [
+        record("resource", "text/html", &format!("<p>{PROSE}</p>")),
+        record("resource", "text/plain", plain),
+        record("resource", "image/png", "png"),
+        record("conversion", "application/x", plain),
+    ]
+    .concat();
+    let files = folder(&[("x.warc", file.as_bytes())]);
+    let reading = read_folder(files.path()).unwrap();
+    let extracted = extract_warc(&files.path().join("x.warc"), &|_, _, _| ()).unwrap();
+    assert_eq!(extracted.documents, reading.documents);
+    let texts: Vec<&str> = reading.documents.iter().map(|document| document.text.as_str()).collect();
+    assert_eq!(texts, [PROSE, plain, plain]);
+    let reason = "its type is image/png, not HTML or text";
+    assert_eq!(reasons(&reading.skipped)[0].2, reason);
+    assert_eq!(extracted.report.reasons.iter().collect::<Vec<_>>(), [(&reason.to_owned(), &1)]);
+}
+
+#[test]
+fn a_byte_order_mark_before_the_first_line_is_no_text() {
+    let lines = b"\xef\xbb\xbf{\"text\":\"a\"}\nbad\n";
+    let reading = read_folder(folder(&[("x.jsonl", lines), ("y.jsonl", b"\xef\xbb\xbf\n")]).path()).unwrap();
+    assert_eq!(ids(&reading), ["x.jsonl#1"]);
+    assert_eq!(reading.skipped.count, 1);
+    assert_eq!(reasons(&reading.skipped)[0].1, 16, "the mark counts in the offset");
 }
 
 #[test]

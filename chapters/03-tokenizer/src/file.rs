@@ -230,7 +230,7 @@ impl TokenizerFile {
     fn into_tokenizer(self, path: &Path) -> Result<Tokenizer, TokenizerError> {
         let merges = self.model.merge_ids(path)?;
         let special_ids: Vec<(String, u32)> = self.added_tokens.into_iter().map(|t| (t.content, t.id)).collect();
-        let specials = Specials::new(&special_ids)?;
+        let specials = Specials::new(&special_ids).map_err(|error| damaged(path, error.to_string()))?;
         let tokens = tokens_by_id(self.model.vocab, &special_ids, path)?;
         Tokenizer::from_parts(tokens, &merges, specials)
             .map_err(|missing| damaged(path, format!("the vocabulary has no token for byte 0x{:02X}", missing.0)))

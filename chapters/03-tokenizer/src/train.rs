@@ -55,6 +55,8 @@ impl TrainConfig {
         Self { vocab_size, special_tokens: book_special_tokens(), min_frequency: default_min_frequency() }
     }
 
+    /// Checks that the vocabulary has room for what must be in it, and ids for what may be.
+    ///
     /// # Errors
     /// A vocabulary that is too small for the special tokens and the bytes, or too large for 32-bit ids.
     pub fn validate(&self) -> Result<(), TokenizerError> {
@@ -64,7 +66,7 @@ impl TrainConfig {
         if vocab_size < minimum {
             return Err(TokenizerError::VocabTooSmall { vocab_size, n_special, minimum });
         }
-        if vocab_size >= u32::MAX as usize {
+        if vocab_size > u32::MAX as usize {
             return Err(TokenizerError::VocabTooLarge { vocab_size });
         }
         Ok(())
@@ -93,7 +95,7 @@ pub enum Stop {
 pub struct TrainSummary {
     /// Bytes of text.
     pub n_bytes: u64,
-    /// Words in the text, and how many of them differ.
+    /// Words in the text, repetitions included.
     pub n_words: u64,
     /// Words that differ from each other.
     pub n_distinct_words: usize,

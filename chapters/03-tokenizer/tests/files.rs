@@ -105,12 +105,17 @@ fn what_is_damaged_is_named() {
     assert!(half.contains("tokenizer.json is damaged: not JSON"), "{half}");
 
     type Damage = fn(&mut Value);
-    let cases: [(&str, Damage, &str); 6] = [
+    let cases: [(&str, Damage, &str); 7] = [
         ("no model", |file| drop(file.as_object_mut().unwrap().remove("model")), "model type null"),
         ("a merge of nothing", |file| file["model"]["merges"][0] = json!(["nope", "t"]), "merge 0 needs \"nope\""),
         ("half a merge", |file| file["model"]["merges"][0] = json!("t"), "merge 0 does not name two tokens"),
         ("a byte gone", |file| drop(file["model"]["vocab"].as_object_mut().unwrap().remove("z")), "no token"),
         ("ids twice", |file| file["model"]["vocab"]["z"] = json!(9), "share the id 9"),
+        (
+            "a special token twice",
+            |file| file["added_tokens"][1]["content"] = json!("<|endoftext|>"),
+            "tokenizer.json is damaged: special token \"<|endoftext|>\" is listed twice",
+        ),
         ("a text id", |file| file["model"]["vocab"]["z"] = json!("z"), "invalid type"),
     ];
     for (what, damage, said) in cases {

@@ -160,6 +160,12 @@ fn wrong_requests_are_refused_with_their_numbers() {
     let error = train(259, &SPECIAL_TOKENS, &["x"]);
     assert!(matches!(error, TokenizerError::VocabTooSmall { minimum: 260, .. }));
     assert!(error.to_string().contains("259") && error.to_string().contains("choose 260 or more"), "{error}");
+    let error = train(1 << 32, &[], &["x"]).to_string();
+    assert!(
+        error.contains("vocab_size 4294967296 is too large") && error.contains("choose 4294967295 or less"),
+        "{error}"
+    );
+    TrainConfig::with_vocab_size(4_294_967_295).validate().unwrap();
     assert!(matches!(train(300, &[], &["", ""]), TokenizerError::EmptyCorpus { n_texts: 2 }));
     assert!(matches!(train(300, &[], &[]), TokenizerError::EmptyCorpus { n_texts: 0 }));
     for (special, said) in [(&[""][..], "is empty"), (&["<x>", "<x>"], "twice"), (&["Ġ"], "stands for a byte")] {

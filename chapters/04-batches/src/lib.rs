@@ -13,7 +13,7 @@
 //! | [`loader`] | batch after batch, epoch after epoch, from any saved state |
 //! | [`sequential`] | every sequence once, in order: for validation |
 //!
-//! Its sequence order is a pure function of (seed, epoch), so the state of a loader is four numbers.
+//! Its sequence order is a pure function of (seed, epoch), so the state of a loader is its epoch and position.
 
 pub mod batch;
 pub mod error;

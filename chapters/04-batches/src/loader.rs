@@ -47,6 +47,8 @@ pub struct LoaderState {
 // ANCHOR_END: loader_config
 
 impl LoaderConfig {
+    /// Checks that a batch has sequences and a sequence has tokens.
+    ///
     /// # Errors
     /// A batch or a sequence of 0.
     pub fn validate(&self) -> Result<(), BatchError> {

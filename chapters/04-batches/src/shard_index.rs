@@ -116,7 +116,10 @@ impl ShardIndex {
         fs::write(&temporary, text)
             .and_then(|()| fs::File::open(&temporary)?.sync_all())
             .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(|source| BatchError::io("write", &path, source))?;
+            .map_err(|source| {
+                let _ = fs::remove_file(&temporary); // Best effort: the error to report is the first one.
+                BatchError::io("write", &path, source)
+            })?;
         Ok(path)
     }
 

@@ -45,6 +45,8 @@ impl ShardConfig {
     /// Tokens a shard by default: 100 million, which is 200 MB of `u16`.
     pub const DEFAULT_TOKENS_PER_SHARD: u64 = 100_000_000;
 
+    /// Checks that the end-of-text id is in the vocabulary and that a shard holds tokens.
+    ///
     /// # Errors
     /// An end-of-text id outside the vocabulary, or shards of 0 tokens.
     pub fn validate(&self) -> Result<(), BatchError> {

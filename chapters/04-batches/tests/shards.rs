@@ -125,6 +125,21 @@ fn a_writer_that_stops_halfway_leaves_no_index_and_no_half_shard() {
     assert_eq!(read_all(&Shards::open(dir.path()).unwrap()), [7, EOT]);
 }
 
+#[test]
+fn an_index_that_cannot_be_written_is_named_and_leaves_no_temporary_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = ShardConfig { vocab_size: 10, eot_id: EOT, tokens_per_shard: 4 };
+    let mut writer = ShardWriter::create(dir.path(), config).unwrap();
+    writer.push_document(&[1, 2]).unwrap();
+    // A directory of that name makes the rename fail for every user, root too.
+    fs::create_dir(dir.path().join("index.json")).unwrap();
+    let error = writer.finish().unwrap_err().to_string();
+    assert!(error.contains("cannot write") && error.contains("index.json"), "{error}");
+    let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["index.json", "shard-00000.bin"]);
+}
+
 /// Writes two shards, damages something, and gives what `open` and `verify` say.
 fn said_after(damage: impl FnOnce(&Path)) -> String {
     let dir = tempfile::tempdir().unwrap();

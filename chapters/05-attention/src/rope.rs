@@ -41,16 +41,20 @@ impl Rope {
     /// Rotates `x` `(batch, n_heads, seq_len, head_dim)`, whose first token stands at position `start`.
     ///
     /// # Errors
-    /// If the positions reach beyond the table.
+    /// If the positions reach beyond the table, or `head_dim` is not the table's.
     pub fn rotate(&self, x: &Tensor, start: usize) -> Result<Tensor> {
         let (_batch, _n_heads, seq_len, head_dim) = x.dims4()?;
-        if start + seq_len > self.max_seq_len() {
-            bail!("position {} is beyond max_seq_len {}", start + seq_len - 1, self.max_seq_len());
+        let (max_seq_len, half) = self.cos.dims2()?;
+        if start + seq_len > max_seq_len {
+            bail!("position {} is beyond max_seq_len {max_seq_len}", start + seq_len - 1);
+        }
+        if head_dim != 2 * half {
+            bail!("head_dim {head_dim} is not the {} that the rotary tables were made for", 2 * half);
         }
         let cos = self.cos.narrow(0, start, seq_len)?.to_dtype(x.dtype())?; // (seq_len, head_dim / 2)
         let sin = self.sin.narrow(0, start, seq_len)?.to_dtype(x.dtype())?;
-        let first = x.narrow(D::Minus1, 0, head_dim / 2)?; // (batch, n_heads, seq_len, head_dim / 2)
-        let second = x.narrow(D::Minus1, head_dim / 2, head_dim / 2)?;
+        let first = x.narrow(D::Minus1, 0, half)?; // (batch, n_heads, seq_len, head_dim / 2)
+        let second = x.narrow(D::Minus1, half, half)?;
         let rotated_first = (first.broadcast_mul(&cos)? - second.broadcast_mul(&sin)?)?;
         let rotated_second = (first.broadcast_mul(&sin)? + second.broadcast_mul(&cos)?)?;
         Tensor::cat(&[rotated_first, rotated_second], D::Minus1)
@@ -59,8 +63,8 @@ impl Rope {
 // ANCHOR_END: rope
 
 impl Rope {
-    /// Number of positions that the tables hold.
-    pub fn max_seq_len(&self) -> usize {
-        self.cos.dims()[0]
+    /// Cosines and sines, each `(max_seq_len, head_dim / 2)`.
+    pub fn tables(&self) -> (&Tensor, &Tensor) {
+        (&self.cos, &self.sin)
     }
 }

@@ -9,6 +9,8 @@ use candle_core::{D, Result, Tensor};
 // ANCHOR: softmax
 /// Softmax over the last dimension. Shape and dtype as `scores`.
 ///
+/// A row of nothing but −∞ has no softmax and gives NaN; a causal mask leaves every row at least its own position.
+///
 /// # Errors
 /// If `scores` is a scalar.
 pub fn softmax(scores: &Tensor) -> Result<Tensor> {

@@ -21,6 +21,11 @@ pub trait KeyValueStore {
     /// Marks `n_tokens` as remembered, after every layer appended them.
     fn advance(&mut self, n_tokens: usize);
 
+    /// Whether this store ever remembers anything.
+    fn remembers(&self) -> bool {
+        true
+    }
+
     /// Whether nothing is remembered.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -41,5 +46,9 @@ impl KeyValueStore for NoStore {
     }
 
     fn advance(&mut self, _n_tokens: usize) {}
+
+    fn remembers(&self) -> bool {
+        false
+    }
 }
 // ANCHOR_END: store

@@ -109,6 +109,10 @@ fn rotation_keeps_lengths_and_only_distance_counts() {
     let y = rope.rotate(&q, 1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert!((y[0] - (x[0] * 1f32.cos() - x[8] * 1f32.sin())).abs() < 1e-6);
     assert!((y[8] - (x[0] * 1f32.sin() + x[8] * 1f32.cos())).abs() < 1e-6);
+    // And the second pair (elements 1 and 9) by base^(-2/head_dim).
+    let angle = 10_000f64.powf(-2.0 / 16.0) as f32;
+    assert!((y[1] - (x[1] * angle.cos() - x[9] * angle.sin())).abs() < 1e-6);
+    assert!((y[9] - (x[1] * angle.sin() + x[9] * angle.cos())).abs() < 1e-6);
 }
 
 #[test]
@@ -126,4 +130,23 @@ fn positions_beyond_the_table_are_refused() {
     let x = normal(8, "x", (1, 1, 3, 4), 1.0, &CPU).unwrap();
     assert!(rope.rotate(&x, 6).unwrap_err().to_string().contains("position 8 is beyond max_seq_len 8"));
     assert!(Rope::new(5, 8, 10_000.0, &CPU).is_err());
+}
+
+#[test]
+fn heads_of_another_width_than_the_table_are_refused() {
+    for table in [2, 8] {
+        let rope = Rope::new(table, 8, 10_000.0, &CPU).unwrap();
+        for head_dim in [4, table + 1] {
+            let x = normal(9, "x", (1, 1, 3, head_dim), 1.0, &CPU).unwrap();
+            let error = rope.rotate(&x, 0).unwrap_err().to_string();
+            assert!(error.contains(&format!("head_dim {head_dim} is not the {table}")), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_row_without_any_score_has_no_softmax() {
+    let inf = f32::NEG_INFINITY;
+    let rows = softmax(&Tensor::new(&[[inf, inf], [0.0, inf]], &CPU).unwrap()).unwrap().to_vec2::<f32>().unwrap();
+    assert!(rows[0].iter().all(|p| p.is_nan()) && rows[1] == [1.0, 0.0], "{rows:?}");
 }

@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::Path;
 
-use candle_core::{Device, Error, Result, Tensor};
+use candle_core::{DType, Device, Error, Result, Tensor};
+use tensors::Parameters;
 
 use crate::hugging_face::{LlamaJson, hugging_face_name};
+use crate::model::parameter_shapes;
 use crate::{ModelConfig, Transformer};
 
 /// The configuration's file.
@@ -22,16 +24,22 @@ pub const INDEX_FILE: &str = "model.safetensors.index.json";
 
 // ANCHOR: save
 impl Transformer {
-    /// Writes `config.json` and `model.safetensors` into `folder`, which is created. `eos_token_id` goes into the configuration.
+    /// Writes `config.json` and `model.safetensors` into `folder`, which is created. The token that begins a text and the one that ends
+    /// what the model says go into the configuration.
     ///
     /// # Errors
     /// If the folder cannot be written.
-    pub fn save(&self, folder: &Path, eos_token_id: Option<u32>) -> Result<()> {
+    pub fn save(&self, folder: &Path, bos_token_id: Option<u32>, eos_token_id: Option<u32>) -> Result<()> {
         fs::create_dir_all(folder).map_err(|error| at(folder, "cannot create", error))?;
         let tensors: HashMap<String, Tensor> =
             self.parameters().tensors().map(|(name, value)| (hugging_face_name(&name), value)).collect();
         write_safetensors(&folder.join(WEIGHTS_FILE), &tensors)?;
-        let config = LlamaJson::from_config(self.config(), eos_token_id);
+        // The index of a split model that was here before would lead to the old weights.
+        let index = folder.join(INDEX_FILE);
+        if index.exists() {
+            fs::remove_file(&index).map_err(|error| at(&index, "cannot remove", error))?;
+        }
+        let config = LlamaJson::from_config(self.config(), bos_token_id, eos_token_id);
         let json = serde_json::to_string_pretty(&config).map_err(Error::wrap)?;
         replace_file(&folder.join(CONFIG_FILE), |path| fs::write(path, json.as_bytes()).map_err(Error::wrap))
     }
@@ -42,23 +50,27 @@ impl Transformer {
     /// If a file is missing or damaged, or describes another model than the weights; the message names the file.
     pub fn load(folder: &Path, device: &Device) -> Result<Self> {
         let config = read_config(folder)?;
-        let weights = read_weights(folder)?;
-        let model = Self::new(config, 0, device)?;
-        let mut ours: HashMap<String, Tensor> = HashMap::new();
-        let names: HashMap<String, String> =
-            model.parameters().iter().map(|(name, _)| (hugging_face_name(name), name.to_string())).collect();
-        for (name, value) in weights {
-            // transformers may store a tied head although it is the embedding.
-            if name == "lm_head.weight" && model.config().tie_embeddings {
-                continue;
+        let mut weights = read_weights(folder)?;
+        weights.retain(|name, _| !is_redundant(name, &config));
+        let mut parameters = Parameters::default();
+        for (name, shape) in parameter_shapes(&config) {
+            parameters.insert(&name, &Tensor::zeros(shape, DType::F32, device)?)?;
+            // From their name to ours.
+            if let Some(value) = weights.remove(&hugging_face_name(&name)) {
+                weights.insert(name, value);
             }
-            ours.insert(names.get(&name).cloned().unwrap_or(name), value);
         }
-        model.parameters().assign(&ours).map_err(|error| at(folder, "cannot use the weights in", error))?;
-        Ok(model)
+        parameters.assign(&weights).map_err(|error| at(folder, "cannot use the weights in", error))?;
+        Self::from_parameters(config, parameters)
     }
 }
 // ANCHOR_END: save
+
+/// Whether a file may hold this tensor although the model needs it not: transformers may store a tied head although it is the
+/// embedding, and older versions stored the rotary frequencies, which follow from the configuration.
+fn is_redundant(name: &str, config: &ModelConfig) -> bool {
+    name == "lm_head.weight" && config.tie_embeddings || name.ends_with(".rotary_emb.inv_freq")
+}
 
 /// Reads `config.json` of a model folder.
 ///
@@ -126,13 +138,13 @@ pub fn read_safetensors(path: &Path) -> Result<HashMap<String, Tensor>> {
 /// If any of that fails; `path` is then as it was.
 pub fn replace_file(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".tmp");
+    name.push(format!(".tmp-{}", std::process::id())); // Two processes never share one.
     let temporary = path.with_file_name(name);
     let written = write(&temporary)
         .and_then(|()| File::open(&temporary).and_then(|file| file.sync_all()).map_err(Error::wrap))
         .and_then(|()| fs::rename(&temporary, path).map_err(Error::wrap));
     written.map_err(|error| {
-        // The failure itself is what the user must hear of; a leftover temporary file is overwritten next time.
+        // Best effort: the failure itself is what the user must hear of.
         let _ = fs::remove_file(&temporary);
         at(path, "cannot write", error)
     })
@@ -140,6 +152,6 @@ pub fn replace_file(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Res
 // ANCHOR_END: replace_file
 
 /// An error that starts with what failed at which path.
-fn at(path: &Path, what: &str, error: impl std::fmt::Display) -> Error {
+pub fn at(path: &Path, what: &str, error: impl std::fmt::Display) -> Error {
     Error::msg(format!("{what} {}: {error}", path.display()))
 }

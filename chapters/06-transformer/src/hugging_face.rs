@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelConfig;
 
-/// The fields of `config.json` that define a `LlamaForCausalLM`. Fields that we do not know are ignored if they cannot change the
-/// result, and refused if they can (see [`LlamaJson::to_config`]).
+/// The fields of `config.json` that define a `LlamaForCausalLM`, and those that would change its result in a way that we do not
+/// implement: they are read in order to be refused (see [`LlamaJson::to_config`]). All other fields are ignored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct LlamaJson {
     architectures: Vec<String>,
@@ -38,6 +38,12 @@ pub(crate) struct LlamaJson {
     head_dim: Option<usize>,
     #[serde(default)]
     rope_scaling: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rope_interleaved: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    partial_rotary_factor: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quantization_config: Option<serde_json::Value>,
     torch_dtype: Option<String>,
     bos_token_id: Option<u32>,
     eos_token_id: Option<serde_json::Value>,
@@ -49,6 +55,8 @@ struct RopeParameters {
     rope_theta: Option<f64>,
     #[serde(default = "default_rope_type")]
     rope_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    partial_rotary_factor: Option<f64>,
 }
 
 fn default_rope_type() -> String {
@@ -64,8 +72,8 @@ fn default_hidden_act() -> String {
 }
 
 impl LlamaJson {
-    /// Our configuration in their words. `eos_token_id` ends a text.
-    pub(crate) fn from_config(config: &ModelConfig, eos_token_id: Option<u32>) -> Self {
+    /// Our configuration in their words. `bos_token_id` begins a text, `eos_token_id` ends what the model says.
+    pub(crate) fn from_config(config: &ModelConfig, bos_token_id: Option<u32>, eos_token_id: Option<u32>) -> Self {
         Self {
             architectures: vec!["LlamaForCausalLM".to_string()],
             model_type: "llama".to_string(),
@@ -86,8 +94,11 @@ impl LlamaJson {
             mlp_bias: false,
             head_dim: Some(config.head_dim()),
             rope_scaling: None,
+            rope_interleaved: None,
+            partial_rotary_factor: None,
+            quantization_config: None,
             torch_dtype: Some("float32".to_string()),
-            bos_token_id: eos_token_id,
+            bos_token_id,
             eos_token_id: eos_token_id.map(Into::into),
         }
     }
@@ -112,6 +123,16 @@ impl LlamaJson {
         let rope = self.rope_parameters.as_ref();
         if let Some(rope) = rope.filter(|rope| rope.rope_type != "default") {
             bail!("rope_type {:?} is not supported; positions are rotated without scaling", rope.rope_type);
+        }
+        if self.rope_interleaved == Some(true) {
+            bail!("rope_interleaved true is not supported; pairs are made of the halves of a head");
+        }
+        let partial = rope.and_then(|rope| rope.partial_rotary_factor).or(self.partial_rotary_factor);
+        if let Some(factor) = partial.filter(|factor| *factor != 1.0) {
+            bail!("partial_rotary_factor {factor} is not supported; the whole head is rotated");
+        }
+        if let Some(quantization) = self.quantization_config.as_ref().filter(|value| !value.is_null()) {
+            bail!("quantization_config {quantization} is not supported; weights are read as they are stored");
         }
         const HUGGING_FACE_DEFAULT_THETA: f64 = 10_000.0;
         let rope_theta =

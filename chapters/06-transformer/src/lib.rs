@@ -22,6 +22,7 @@ pub mod ops;
 pub mod tour;
 
 pub use accounting::{flops_per_token, n_parameters};
+pub use block::{AttentionBranch, FeedForwardBranch};
 pub use config::ModelConfig;
 pub use model::Transformer;
 pub use ops::{AttentionLayout, Ops, Reference, Weight};

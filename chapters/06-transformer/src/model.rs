@@ -46,13 +46,13 @@ impl Transformer {
             };
             parameters.insert(&name, &value)?;
         }
-        Self::assemble(config, parameters, Arc::new(Reference), |var| var.as_tensor().clone())
+        Self::from_parameters(config, parameters)
     }
 
     /// Last hidden states `(batch, seq_len, d_model)` of `tokens` `(batch, seq_len)`, u32, which follow what `store` remembers.
     ///
     /// # Errors
-    /// If a token is not in the vocabulary, or the positions exceed `max_seq_len`.
+    /// If there is no token, one is not in the vocabulary, or the positions exceed `max_seq_len`.
     pub fn hidden(&self, tokens: &Tensor, store: &mut dyn KeyValueStore) -> Result<Tensor> {
         let x = self.residual(tokens, store)?;
         self.ops.rms_norm(&x, &self.final_norm, self.config.rms_norm_eps)
@@ -64,6 +64,9 @@ impl Transformer {
     /// As [`Transformer::hidden`].
     pub fn residual(&self, tokens: &Tensor, store: &mut dyn KeyValueStore) -> Result<Tensor> {
         let (_batch, seq_len) = tokens.dims2()?;
+        if seq_len == 0 {
+            bail!("the sequence is empty; the model needs at least one token");
+        }
         if store.len() + seq_len > self.config.max_seq_len {
             bail!("{} tokens exceed max_seq_len {}", store.len() + seq_len, self.config.max_seq_len);
         }
@@ -93,6 +96,15 @@ impl Transformer {
         self.ops.linear(&last, &self.head)?.squeeze(1)
     }
 
+    /// Minus the log-probability of `targets` `(batch, seq_len)`, summed over those whose `mask` is 1, or over all: a scalar.
+    ///
+    /// # Errors
+    /// As [`Transformer::hidden`].
+    pub fn next_token_loss(&self, tokens: &Tensor, targets: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+        let hidden = self.hidden(tokens, &mut NoStore)?;
+        self.ops.next_token_loss(&hidden, &self.head, targets, mask)
+    }
+
     /// Log-probability `(batch, seq_len)` of `targets` `(batch, seq_len)`, each given the tokens up to its position.
     ///
     /// # Errors
@@ -105,6 +117,13 @@ impl Transformer {
 // ANCHOR_END: transformer
 
 impl Transformer {
+    /// The model of a valid configuration whose weights are `parameters`, on the reference operations.
+    pub(crate) fn from_parameters(config: ModelConfig, parameters: Parameters) -> Result<Self> {
+        let (_dtype, device) = parameters.placement();
+        let rope = Rope::new(config.head_dim(), config.max_seq_len, config.rope_theta, &device)?;
+        Self::assemble(config, parameters, rope, Arc::new(Reference), |var| var.as_tensor().clone())
+    }
+
     /// The same weights without a graph: for evaluation and generation, which need no gradients.
     ///
     /// It shares storage with `self`: training `self` further changes it too.
@@ -112,7 +131,8 @@ impl Transformer {
     /// # Errors
     /// Never in practice; assembling is fallible.
     pub fn for_inference(&self) -> Result<Self> {
-        Self::assemble(self.config.clone(), self.parameters.clone(), self.ops.clone(), |var| var.as_detached_tensor())
+        let (config, parameters, rope) = (self.config.clone(), self.parameters.clone(), self.rope.clone());
+        Self::assemble(config, parameters, rope, self.ops.clone(), |var| var.as_detached_tensor())
     }
 
     /// A frozen copy with storage of its own: training `self` leaves it as it is.
@@ -120,9 +140,8 @@ impl Transformer {
     /// # Errors
     /// If the device runs out of memory.
     pub fn frozen_copy(&self) -> Result<Self> {
-        Self::assemble(self.config.clone(), self.parameters.deep_clone()?, self.ops.clone(), |var| {
-            var.as_detached_tensor()
-        })
+        let (config, parameters, rope) = (self.config.clone(), self.parameters.deep_clone()?, self.rope.clone());
+        Self::assemble(config, parameters, rope, self.ops.clone(), |var| var.as_detached_tensor())
     }
 
     /// The same variables on other operations.
@@ -130,7 +149,8 @@ impl Transformer {
     /// # Errors
     /// Never in practice; assembling is fallible.
     pub fn with_ops(&self, ops: Arc<dyn Ops>) -> Result<Self> {
-        Self::assemble(self.config.clone(), self.parameters.clone(), ops, |var| var.as_tensor().clone())
+        let (config, parameters, rope) = (self.config.clone(), self.parameters.clone(), self.rope.clone());
+        Self::assemble(config, parameters, rope, ops, |var| var.as_tensor().clone())
     }
 
     /// The operations that the model runs on.
@@ -162,6 +182,7 @@ impl Transformer {
     fn assemble(
         config: ModelConfig,
         parameters: Parameters,
+        rope: Rope,
         ops: Arc<dyn Ops>,
         view: impl Fn(&candle_core::Var) -> Tensor,
     ) -> Result<Self> {
@@ -173,7 +194,6 @@ impl Transformer {
         let head = if config.tie_embeddings { embedding.clone() } else { weight("head")? };
         let blocks = (0..config.n_layers).map(|layer| Block::new(layer, &weight)).collect::<Result<Vec<_>>>()?;
         let final_norm = weight("final_norm")?;
-        let rope = Rope::new(config.head_dim(), config.max_seq_len, config.rope_theta, embedding.tensor.device())?;
         Ok(Self { config, parameters, embedding, blocks, final_norm, head, rope, ops })
     }
 }

@@ -5,11 +5,14 @@
 //! [`Transformer`](crate::Transformer). [`Reference`] is made of stock candle ops that all have a backward; it is the oracle for every
 //! other implementation.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use attention::{KeyValueStore, Masking, Rope, merge_heads, scaled_dot_product_attention, split_heads};
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, Result, Tensor, bail};
+
+use crate::{AttentionBranch, FeedForwardBranch};
 
 // ANCHOR: weight
 /// A named parameter, as the operations receive it: an implementation may keep something of its own under that name.
@@ -82,6 +85,59 @@ pub trait Ops: Debug + Send + Sync {
     /// # Errors
     /// If the shapes do not fit.
     fn target_log_probs(&self, hidden: &Tensor, head: &Weight, targets: &Tensor) -> Result<Tensor>;
+
+    /// Minus the sum of `mask` · log-probability of the targets, a scalar; shapes as above, `mask` f32 as `targets`, all ones if absent.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn next_token_loss(
+        &self,
+        hidden: &Tensor,
+        head: &Weight,
+        targets: &Tensor,
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let log_probs = self.target_log_probs(hidden, head, targets)?;
+        let counted = match mask {
+            Some(mask) => (log_probs * mask)?,
+            None => log_probs,
+        };
+        counted.sum_all()?.neg()
+    }
+
+    /// A block's attention branch; see [`AttentionBranch::compose`].
+    ///
+    /// # Errors
+    /// If the shapes do not fit or the store is full.
+    fn attention_branch(
+        &self,
+        x: &Tensor,
+        branch: &AttentionBranch,
+        eps: f64,
+        layout: AttentionLayout,
+        store: &mut dyn KeyValueStore,
+    ) -> Result<Tensor> {
+        branch.compose(self, x, eps, layout, store)
+    }
+
+    /// A block's feed-forward branch; see [`FeedForwardBranch::compose`].
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn feed_forward_branch(&self, x: &Tensor, branch: &FeedForwardBranch, eps: f64) -> Result<Tensor> {
+        branch.compose(self, x, eps)
+    }
+
+    /// Gradients that an implementation sums in a place of its own and not in candle's graph, by the weight's name, since the last call.
+    /// The next backward pass overwrites them.
+    fn take_gradients(&self) -> BTreeMap<String, Tensor> {
+        BTreeMap::new()
+    }
+
+    /// Whether one operation keeps all cores of the CPU busy. If not, a trainer computes several micro-batches side by side.
+    fn uses_all_cores(&self) -> bool {
+        false
+    }
 }
 // ANCHOR_END: ops
 
@@ -93,8 +149,13 @@ pub struct Reference;
 impl Ops for Reference {
     fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor> {
         let (batch, seq_len) = tokens.dims2()?;
-        let (_vocab_size, d_model) = weight.tensor.dims2()?;
-        weight.tensor.index_select(&tokens.flatten_all()?, 0)?.reshape((batch, seq_len, d_model))
+        let (vocab_size, d_model) = weight.tensor.dims2()?;
+        let ids = tokens.flatten_all()?; // (batch · seq_len)
+        // For this one id candle's `index_select` gives a row of zeros instead of an error. (On a GPU, looking would mean waiting.)
+        if ids.device().is_cpu() && ids.to_vec1::<u32>()?.contains(&u32::MAX) {
+            bail!("token {} is not below vocab_size {vocab_size}", u32::MAX);
+        }
+        weight.tensor.index_select(&ids, 0)?.reshape((batch, seq_len, d_model))
     }
 
     fn linear(&self, x: &Tensor, weight: &Weight) -> Result<Tensor> {

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use tensors::difference;
-use transformer::checkpoint::{CONFIG_FILE, WEIGHTS_FILE, read_safetensors};
+use transformer::checkpoint::{
+    CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE, read_safetensors, replace_file, write_safetensors,
+};
 use transformer::{ModelConfig, Transformer};
 
 fn config(d_ff: usize, tie_embeddings: bool) -> ModelConfig {
@@ -27,7 +29,7 @@ fn config(d_ff: usize, tie_embeddings: bool) -> ModelConfig {
 
 fn saved(folder: &Path, config: ModelConfig) -> Transformer {
     let model = Transformer::new(config, 1, &Device::Cpu).unwrap();
-    model.save(folder, Some(0)).unwrap();
+    model.save(folder, Some(0), Some(3)).unwrap();
     model
 }
 
@@ -47,6 +49,15 @@ fn a_saved_model_comes_back_bit_for_bit() {
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
         assert_eq!(left.len(), 2, "no temporary file stays: {left:?}");
     }
+}
+
+#[test]
+fn the_tokens_that_begin_and_end_a_text_are_written_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    saved(folder.path(), config(24, true));
+    let text = fs::read_to_string(folder.path().join(CONFIG_FILE)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((json["bos_token_id"].as_u64(), json["eos_token_id"].as_u64()), (Some(0), Some(3)));
 }
 
 #[test]
@@ -106,12 +117,60 @@ fn a_missing_or_foreign_configuration_is_refused() {
         ("LlamaForCausalLM", "GPT2LMHeadModel", "is not supported"),
         ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", "hidden_act"),
         ("\"rope_scaling\": null", "\"rope_scaling\": {\"factor\": 2.0}", "rope_scaling"),
+        ("{", "{\"rope_interleaved\": true,", "rope_interleaved true is not supported"),
+        ("{", "{\"partial_rotary_factor\": 0.5,", "partial_rotary_factor 0.5 is not supported"),
+        (
+            "{",
+            "{\"rope_parameters\": {\"partial_rotary_factor\": 0.25},",
+            "partial_rotary_factor 0.25 is not supported",
+        ),
+        ("{", "{\"quantization_config\": {\"bits\": 4},", "quantization_config {\"bits\":4} is not supported"),
         ("\"num_attention_heads\": 4", "\"num_attention_heads\": 5", "n_heads 5 does not divide d_model 16"),
         ("{", "[", "cannot understand"),
     ] {
         fs::write(&path, text.replacen(from, to, 1)).unwrap();
         assert!(load_error(folder.path()).contains(message), "{from} -> {to}: {}", load_error(folder.path()));
     }
+    // What only says the usual is no obstacle.
+    let usual =
+        "{\"rope_interleaved\": false, \"partial_rotary_factor\": 1.0, \"quantization_config\": null, \"unknown\": 1,";
+    fs::write(&path, text.replacen('{', usual, 1)).unwrap();
+    Transformer::load(folder.path(), &Device::Cpu).unwrap();
+}
+
+#[test]
+fn saving_over_a_split_model_leaves_none_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    saved(folder.path(), config(24, true));
+    let shard = "model-00001-of-00001.safetensors";
+    let path = |name: &str| folder.path().join(name);
+    fs::rename(path(WEIGHTS_FILE), path(shard)).unwrap();
+    fs::write(path(INDEX_FILE), format!("{{\"weight_map\": {{\"model.norm.weight\": \"{shard}\"}}}}")).unwrap();
+    let embedding = |model: &Transformer| model.embedding().tensor.clone();
+    let split = Transformer::load(folder.path(), &Device::Cpu).unwrap();
+    let other = Transformer::new(config(24, true), 2, &Device::Cpu).unwrap();
+    assert!(difference(&embedding(&split), &embedding(&other)).unwrap().max_abs > 0.0);
+    other.save(folder.path(), Some(0), Some(3)).unwrap();
+    let loaded = Transformer::load(folder.path(), &Device::Cpu).unwrap();
+    assert_eq!(difference(&embedding(&loaded), &embedding(&other)).unwrap().max_abs, 0.0);
+}
+
+#[test]
+fn tensors_that_follow_from_others_are_passed_over_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    saved(folder.path(), config(24, true));
+    let path = folder.path().join(WEIGHTS_FILE);
+    let weights = read_safetensors(&path).unwrap();
+    let load_with = |name: &str| {
+        let mut weights = weights.clone();
+        weights.insert(name.to_string(), Tensor::zeros(2, candle_core::DType::F32, &Device::Cpu).unwrap());
+        write_safetensors(&path, &weights).unwrap();
+        Transformer::load(folder.path(), &Device::Cpu).map_err(|error| error.to_string())
+    };
+    load_with("lm_head.weight").unwrap();
+    load_with("model.layers.1.self_attn.rotary_emb.inv_freq").unwrap();
+    let error = load_with("model.layers.1.self_attn.q_proj.bias").unwrap_err();
+    assert!(error.contains("model.layers.1.self_attn.q_proj.bias is not a parameter of the model"), "{error}");
 }
 
 #[test]
@@ -120,8 +179,22 @@ fn an_unwritable_folder_is_an_error_and_leaves_the_old_file() {
     let model = saved(folder.path(), config(24, true));
     let before = fs::read(folder.path().join(WEIGHTS_FILE)).unwrap();
     // A directory in the temporary file's place makes the write fail for every user, root too.
-    fs::create_dir(folder.path().join(format!("{WEIGHTS_FILE}.tmp"))).unwrap();
-    let error = model.save(folder.path(), None).unwrap_err().to_string();
+    fs::create_dir(folder.path().join(format!("{WEIGHTS_FILE}.tmp-{}", std::process::id()))).unwrap();
+    let error = model.save(folder.path(), None, None).unwrap_err().to_string();
     assert!(error.contains("cannot write") && error.contains(WEIGHTS_FILE), "{error}");
     assert_eq!(fs::read(folder.path().join(WEIGHTS_FILE)).unwrap(), before);
+}
+
+#[test]
+fn temporary_files_carry_the_number_of_their_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.json");
+    let mut written = None;
+    replace_file(&path, |temporary| {
+        written = temporary.file_name().map(|name| name.to_os_string());
+        fs::write(temporary, "{}").map_err(candle_core::Error::wrap)
+    })
+    .unwrap();
+    assert_eq!(written.unwrap(), format!("x.json.tmp-{}", std::process::id()).as_str());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{}");
 }

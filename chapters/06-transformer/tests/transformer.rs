@@ -133,4 +133,14 @@ fn too_long_or_unknown_tokens_are_errors() {
     let error = model.hidden(&tokens(1, 17, 0), &mut NoStore).unwrap_err().to_string();
     assert!(error.contains("17 tokens exceed max_seq_len 16"), "{error}");
     assert!(model.logits(&Tensor::new(&[[61u32]], &CPU).unwrap()).is_err());
+    let error = model.logits(&Tensor::new(&[[3, u32::MAX]], &CPU).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("token 4294967295 is not below vocab_size 61"), "{error}");
+}
+
+#[test]
+fn a_sequence_without_tokens_is_an_error() {
+    let model = Transformer::new(config(4, 2, true), 9, &CPU).unwrap();
+    let nothing = Tensor::zeros((1, 0), candle_core::DType::U32, &CPU).unwrap();
+    let error = model.next_logits(&nothing, &mut NoStore).unwrap_err().to_string();
+    assert!(error.contains("the sequence is empty"), "{error}");
 }

@@ -16,7 +16,7 @@ pub struct Limits {
     pub stop_tokens: Vec<u32>,
 }
 
-/// Generates tokens one by one: an iterator that ends at a stop token or a limit.
+/// Generates tokens one by one: an iterator that ends at a stop token, a limit, or the first error.
 #[derive(Debug)]
 pub struct Generator<'a> {
     model: &'a Transformer,
@@ -25,6 +25,7 @@ pub struct Generator<'a> {
     limits: Limits,
     pending: Vec<u32>,
     n_generated: usize,
+    done: bool,
 }
 
 impl<'a> Generator<'a> {
@@ -42,7 +43,7 @@ impl<'a> Generator<'a> {
         }
         let capacity = max_seq_len.min(prompt.len().saturating_add(limits.max_tokens));
         let cache = KvCache::new(model, 1, capacity)?;
-        Ok(Self { model, cache, sampler, limits, pending: prompt.to_vec(), n_generated: 0 })
+        Ok(Self { model, cache, sampler, limits, pending: prompt.to_vec(), n_generated: 0, done: false })
     }
 
     /// The next token, or `None` at the end.
@@ -56,11 +57,8 @@ impl<'a> Generator<'a> {
         let token = self.sampler.sample(&logits.squeeze(0)?.to_vec1::<f32>()?)?;
         self.pending = vec![token];
         self.n_generated += 1;
-        if self.limits.stop_tokens.contains(&token) {
-            self.n_generated = self.limits.max_tokens;
-            return Ok(None);
-        }
-        Ok(Some(token))
+        let is_stop = self.limits.stop_tokens.contains(&token);
+        Ok((!is_stop).then_some(token))
     }
 }
 
@@ -68,7 +66,12 @@ impl Iterator for Generator<'_> {
     type Item = Result<u32>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.step().transpose()
+        if self.done {
+            return None;
+        }
+        let next = self.step().transpose();
+        self.done = !matches!(next, Some(Ok(_)));
+        next
     }
 }
 

@@ -43,7 +43,7 @@ impl Sampling {
     pub fn validate(&self) -> Result<()> {
         let Self::Random { temperature, top_k, top_p } = *self else { return Ok(()) };
         if !(temperature > 0.0 && temperature.is_finite()) {
-            bail!("temperature {temperature} must be a number of at least 0");
+            bail!("temperature {temperature} must be a number above 0; use Sampling::Greedy for 0");
         }
         if top_k == Some(0) {
             bail!("top_k 0 would keep no token; leave it out to keep all");
@@ -102,6 +102,8 @@ pub fn candidates(logits: &[f32], temperature: f64, top_k: Option<usize>, top_p:
     let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let weights = logits.iter().map(|&logit| ((f64::from(logit) - max) / temperature).exp());
     let mut tokens: Vec<(u32, f64)> = (0..).zip(weights).collect();
+    // A token of weight 0, as a logit of −∞ has, cannot be drawn.
+    tokens.retain(|(_, weight)| *weight > 0.0);
     // Ties keep the order of the ids, so that the result does not depend on the sort.
     tokens.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     tokens.truncate(top_k.unwrap_or(usize::MAX));
@@ -127,7 +129,7 @@ fn draw(candidates: &[(u32, f64)], point: f64) -> u32 {
             return *token;
         }
     }
-    // Rounding may leave a crumb at the very end.
+    // Rounding may leave a crumb at the very end; it belongs to the last candidate.
     candidates.last().map_or(0, |(token, _)| *token)
 }
 // ANCHOR_END: draw
@@ -192,6 +194,17 @@ mod tests {
     }
 
     #[test]
+    fn a_point_just_past_the_total_is_a_token_that_can_be_drawn() {
+        let inf = f32::NEG_INFINITY;
+        let found = candidates(&[0.0, inf, 1.0, inf], 1.0, None, 1.0);
+        assert_eq!(found.iter().map(|c| c.0).collect::<Vec<_>>(), [2, 0]);
+        for point in [1.0, 1.0 + 1e-9] {
+            assert_eq!(draw(&found, point), 0);
+        }
+        assert_eq!(draw(&found, 0.0), 2);
+    }
+
+    #[test]
     fn greedy_takes_the_first_of_the_best_and_seeds_repeat() {
         let mut greedy = Sampler::new(Sampling::at_temperature(0.0), 0).unwrap();
         assert_eq!(greedy.sample(&[0.0, 3.0, 3.0, 1.0]).unwrap(), 1);
@@ -213,6 +226,9 @@ mod tests {
                 && random(1.0, Some(0), 1.0)
                 && random(1.0, None, 0.0)
         );
+        let zero = Sampling::Random { temperature: 0.0, top_k: None, top_p: 1.0 };
+        let error = Sampler::new(zero, 0).unwrap_err().to_string();
+        assert!(error.contains("temperature 0 must be a number above 0; use Sampling::Greedy for 0"), "{error}");
         let mut sampler = Sampler::new(Sampling::Greedy, 0).unwrap();
         assert!(sampler.sample(&[]).is_err() && sampler.sample(&[0.0, f32::NAN]).is_err());
         assert!(sampler.sample(&[0.0, f32::INFINITY]).is_err() && sampler.sample(&[f32::NEG_INFINITY; 2]).is_err());

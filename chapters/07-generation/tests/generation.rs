@@ -110,6 +110,55 @@ fn stop_tokens_and_limits_end_the_text() {
 }
 
 #[test]
+fn an_error_or_a_stop_token_ends_the_text_for_good() {
+    let model = model(2);
+    let free = generate(&model, &ids(5), greedy(), Limits { max_tokens: 8, stop_tokens: vec![] }).unwrap();
+    let limits = Limits { max_tokens: 8, stop_tokens: vec![free[0]] };
+    let mut stopped = Generator::new(&model, &ids(5), greedy(), limits).unwrap();
+    assert!(stopped.next().is_none() && stopped.next().is_none());
+
+    for (_, var) in model.parameters().iter() {
+        var.set(&(var.as_tensor() * f64::NAN).unwrap()).unwrap();
+    }
+    let limits = Limits { max_tokens: 8, stop_tokens: vec![] };
+    let mut damaged = Generator::new(&model, &ids(5), greedy(), limits).unwrap();
+    let error = damaged.next().unwrap().unwrap_err().to_string();
+    assert!(error.contains("logits is NaN"), "{error}");
+    assert!(damaged.next().is_none());
+}
+
+#[test]
+fn a_batch_of_two_equals_two_single_runs() {
+    let model = model(2);
+    let texts = [ids(9), ids(12)[3..].to_vec()];
+    let rows = |range: std::ops::Range<usize>| {
+        let rows: Vec<u32> = texts.iter().flat_map(|text| text[range.clone()].to_vec()).collect();
+        Tensor::from_vec(rows, (2, range.len()), &CPU).unwrap()
+    };
+    let mut both = KvCache::new(&model, 2, 9).unwrap();
+    let mut single = texts.clone().map(|_| KvCache::new(&model, 1, 9).unwrap());
+    for range in [0..5, 5..6, 6..9] {
+        let logits = model.next_logits(&rows(range.clone()), &mut both).unwrap(); // (2, vocab_size)
+        for (row, (text, cache)) in texts.iter().zip(&mut single).enumerate() {
+            let alone = model.next_logits(&tensor(&text[range.clone()]), cache).unwrap();
+            let apart = difference(&logits.narrow(0, row, 1).unwrap(), &alone).unwrap();
+            assert!(apart.max_abs < 1e-5, "row {row}, tokens {range:?}: {apart:?}");
+        }
+    }
+}
+
+#[test]
+fn more_tokens_than_the_cache_has_room_for_are_refused() {
+    let model = model(2);
+    let mut cache = KvCache::new(&model, 1, 6).unwrap();
+    model.next_logits(&tensor(&ids(5)), &mut cache).unwrap();
+    let error = model.next_logits(&tensor(&[1, 2]), &mut cache).unwrap_err().to_string();
+    assert!(error.contains("7 tokens exceed the cache's capacity of 6"), "{error}");
+    assert_eq!(cache.len(), 5);
+    model.next_logits(&tensor(&[1]), &mut cache).unwrap();
+}
+
+#[test]
 fn prompts_that_cannot_be_continued_are_refused() {
     let model = model(2);
     let error = |prompt: &[u32]| {

@@ -3,16 +3,18 @@
 //! With gradient $g_t$, learning rate $\eta$ and decay $\lambda$,
 //! $$m_t = \beta_1 m_{t-1} + (1-\beta_1) g_t, \qquad v_t = \beta_2 v_{t-1} + (1-\beta_2) g_t^2,$$
 //! $$\theta_t = (1 - \eta\lambda)\,\theta_{t-1} - \eta\,\frac{m_t / (1-\beta_1^t)}{\sqrt{v_t / (1-\beta_2^t)} + \epsilon}.$$
-//! The decay is decoupled: it multiplies the weight and never enters the moments. It applies to matrices alone. A norm's gain is a scale
-//! that nothing else can compensate, and pulling it to zero only harms.
+//! The decay is decoupled: it multiplies the weight and never enters the moments. It applies to matrices alone. A norm's gain is a scale,
+//! and the matrix behind it can make up for a change of it: its decay would limit little and only move the work into that matrix.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use candle_core::{Result, Tensor, Var, bail};
 use serde::{Deserialize, Serialize};
 use tensors::Parameters;
 
-use crate::Gradients;
+use crate::optimizer_ops::{ReferenceOptimizer, Step, Update};
+use crate::{Gradients, OptimizerOps};
 
 // ANCHOR: adamw_config
 /// The constants of AdamW.
@@ -41,6 +43,7 @@ impl Default for AdamWConfig {
 #[derive(Debug, Clone)]
 pub struct AdamW {
     config: AdamWConfig,
+    ops: Arc<dyn OptimizerOps>,
     n_steps: usize,
     moments: BTreeMap<String, Moments>,
 }
@@ -52,7 +55,7 @@ struct Moments {
 }
 
 impl AdamW {
-    /// A fresh optimiser: all moments are zero.
+    /// A fresh optimiser on the reference operations: all moments are zero.
     ///
     /// # Errors
     /// If the device runs out of memory.
@@ -60,7 +63,7 @@ impl AdamW {
         let zero =
             |var: &Var| -> Result<Moments> { Ok(Moments { first: var.zeros_like()?, second: var.zeros_like()? }) };
         let moments = parameters.iter().map(|(name, var)| Ok((name.to_string(), zero(var)?))).collect::<Result<_>>()?;
-        Ok(Self { config, n_steps: 0, moments })
+        Ok(Self { config, ops: Arc::new(ReferenceOptimizer), n_steps: 0, moments })
     }
 
     /// One step with learning rate `lr` on `scale` times the gradients (1/n of a mean, times the clip factor).
@@ -70,27 +73,40 @@ impl AdamW {
     pub fn step(&mut self, parameters: &Parameters, gradients: &Gradients, lr: f64, scale: f64) -> Result<()> {
         self.n_steps += 1;
         let AdamWConfig { beta1, beta2, eps, weight_decay } = self.config;
-        let first_correction = 1.0 - beta1.powi(self.n_steps as i32);
-        let second_correction = 1.0 - beta2.powi(self.n_steps as i32);
-        for (name, var) in parameters.iter() {
-            let (Some(moments), Some(gradient)) = (self.moments.get_mut(name), gradients.get(name)) else {
+        let step = Step {
+            lr,
+            beta1,
+            beta2,
+            eps,
+            first_correction: 1.0 - beta1.powi(self.n_steps as i32),
+            second_correction: 1.0 - beta2.powi(self.n_steps as i32),
+            scale,
+        };
+        let mut updates = Vec::with_capacity(parameters.len());
+        for ((name, var), (of_moments, moments)) in parameters.iter().zip(&mut self.moments) {
+            let (Some(gradient), true) = (gradients.get(name), name == of_moments) else {
                 bail!("parameter {name} has no gradient or no moments");
             };
-            let gradient = (gradient * scale)?;
-            moments.first = ((&moments.first * beta1)? + (&gradient * (1.0 - beta1))?)?;
-            moments.second = ((&moments.second * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?;
-            let denominator = ((&moments.second / second_correction)?.sqrt()? + eps)?;
-            let update = (&moments.first / denominator)? * (lr / first_correction);
             let is_matrix = var.rank() > 1;
-            let shrink = if is_matrix { 1.0 - lr * weight_decay } else { 1.0 };
-            var.set(&((var.as_detached_tensor() * shrink)? - update?)?)?;
+            let decay = if is_matrix { weight_decay } else { 0.0 };
+            updates.push(Update { var, gradient, first: &mut moments.first, second: &mut moments.second, decay });
         }
-        Ok(())
+        self.ops.adamw(&step, &mut updates)
     }
 }
 // ANCHOR_END: adamw
 
 impl AdamW {
+    /// The same optimiser on other operations.
+    pub fn with_ops(self, ops: Arc<dyn OptimizerOps>) -> Self {
+        Self { ops, ..self }
+    }
+
+    /// The operations that it runs on.
+    pub fn ops(&self) -> &dyn OptimizerOps {
+        self.ops.as_ref()
+    }
+
     /// Number of steps taken.
     pub fn n_steps(&self) -> usize {
         self.n_steps

@@ -1,7 +1,7 @@
 //! A checkpoint: a folder `step-N` with the model (in Hugging Face's layout), the optimiser's moments, and the state of the data.
 //!
 //! It is written as `step-N.tmp` and renamed when every file is complete: a process killed at any moment leaves the earlier
-//! checkpoints and at most a `.tmp` folder, which reading ignores. Resuming continues bit for bit: all that influences the next step is
+//! checkpoints and at most `.tmp` folders, which reading ignores. Resuming continues bit for bit: all that influences the next step is
 //! in here (weights, moments, step, and what the loader will read next).
 
 use std::fs;
@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Error, Result, bail};
 use serde::{Deserialize, Serialize};
-use transformer::checkpoint::{read_config, read_safetensors, replace_file, write_safetensors};
+use transformer::checkpoint::{at, read_config, read_safetensors, replace_file, write_safetensors};
 use transformer::{ModelConfig, Transformer};
 
-use crate::run_dir::at;
 use crate::{AdamW, TrainConfig};
 
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
@@ -47,22 +46,31 @@ pub fn save(
 ) -> Result<PathBuf> {
     let path = folder.join(format!("step-{:06}", state.step));
     let temporary = path.with_extension("tmp");
-    if temporary.exists() {
-        fs::remove_dir_all(&temporary).map_err(|error| at(&temporary, "cannot remove", error))?;
-    }
-    model.save(&temporary, None)?;
+    remove_if_there(&temporary)?;
+    model.save(&temporary, None, None)?;
     write_safetensors(&temporary.join(OPTIMIZER_FILE), &optimizer.tensors())?;
     let json = serde_json::to_string_pretty(state).map_err(Error::wrap)?;
     replace_file(&temporary.join(STATE_FILE), |file| fs::write(file, &json).map_err(Error::wrap))?;
+    // A checkpoint of the same step steps aside and is deleted once the new one has its name.
+    let replaced = path.with_extension("old.tmp");
     if path.exists() {
-        fs::remove_dir_all(&path).map_err(|error| at(&path, "cannot replace", error))?;
+        remove_if_there(&replaced)?;
+        fs::rename(&path, &replaced).map_err(|error| at(&path, "cannot replace", error))?;
     }
     fs::rename(&temporary, &path).map_err(|error| at(&path, "cannot write", error))?;
+    remove_if_there(&replaced)?;
     let all = list(folder)?;
     for (_, old) in all.iter().take(all.len().saturating_sub(keep.max(1))) {
-        fs::remove_dir_all(old).map_err(|error| at(old, "cannot remove", error))?;
+        remove_if_there(old)?;
     }
     Ok(path)
+}
+
+fn remove_if_there(folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    fs::remove_dir_all(folder).map_err(|error| at(folder, "cannot remove", error))
 }
 // ANCHOR_END: save
 
@@ -90,18 +98,26 @@ pub fn list(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
 /// If a file is missing or damaged, or the checkpoint belongs to another model or other settings; the message says which, and
 /// the model is unchanged unless its own weights were the last to fail.
 pub fn load(path: &Path, config: &TrainConfig, model: &Transformer, optimizer: &mut AdamW) -> Result<TrainerState> {
-    let file = path.join(STATE_FILE);
-    let text = fs::read_to_string(&file).map_err(|error| at(&file, "cannot read", error))?;
-    let state: TrainerState = serde_json::from_str(&text).map_err(|error| at(&file, "cannot understand", error))?;
+    let damaged = |error: Error| {
+        let folder = path.display();
+        Error::msg(format!("{error}; {folder} is damaged: delete this folder to resume from the one before"))
+    };
+    let state = read_state(path).map_err(damaged)?;
     refuse_other_settings(path, config, &state.config)?;
-    refuse_other_model(path, model.config(), &read_config(path)?)?;
-    let moments = read_safetensors(&path.join(OPTIMIZER_FILE))?;
-    let weights = Transformer::load(path, model.device())?;
-    optimizer.restore(state.step, &moments).map_err(|error| at(path, "cannot use the optimiser's state in", error))?;
+    refuse_other_model(path, model.config(), &read_config(path).map_err(damaged)?)?;
+    let moments = read_safetensors(&path.join(OPTIMIZER_FILE)).map_err(damaged)?;
+    let weights = Transformer::load(path, model.device()).map_err(damaged)?;
+    optimizer.restore(state.step, &moments).map_err(damaged)?;
     model.parameters().assign(&weights.parameters().tensors().collect())?;
     Ok(state)
 }
 // ANCHOR_END: load
+
+fn read_state(path: &Path) -> Result<TrainerState> {
+    let file = path.join(STATE_FILE);
+    let text = fs::read_to_string(&file).map_err(|error| at(&file, "cannot read", error))?;
+    serde_json::from_str(&text).map_err(|error| at(&file, "cannot understand", error))
+}
 
 /// Names the first setting that differs.
 fn refuse_other_settings(path: &Path, wanted: &TrainConfig, found: &TrainConfig) -> Result<()> {

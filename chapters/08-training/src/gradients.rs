@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 use tensors::Parameters;
+
+use crate::OptimizerOps;
 
 // ANCHOR: gradients
 /// The gradient of each parameter, in the order of the names.
@@ -21,15 +23,40 @@ impl Gradients {
     /// # Errors
     /// If a parameter receives no gradient: a cut graph is never skipped in silence.
     pub fn of(loss: &Tensor, parameters: &Parameters) -> Result<Self> {
+        let gradients = Self::of_graph(loss, parameters)?;
+        gradients.check_coverage(parameters)?;
+        Ok(gradients)
+    }
+
+    /// The gradients that candle's graph gives. Operations that sum gradients themselves hand them over in [`Gradients::extend`].
+    ///
+    /// # Errors
+    /// If the backward pass fails.
+    pub fn of_graph(loss: &Tensor, parameters: &Parameters) -> Result<Self> {
         let mut gradients = loss.backward()?;
-        let mut sums = BTreeMap::new();
-        for (name, var) in parameters.iter() {
-            let Some(gradient) = gradients.remove(var) else {
-                bail!("parameter {name} receives no gradient: an op between it and the loss has no backward");
-            };
-            sums.insert(name.to_string(), gradient);
+        let found = parameters.iter().filter_map(|(name, var)| Some((name.to_string(), gradients.remove(var)?)));
+        Ok(Self { sums: found.collect() })
+    }
+
+    /// Adds gradients that were summed elsewhere.
+    ///
+    /// # Errors
+    /// If the shapes differ.
+    pub fn extend(&mut self, sums: BTreeMap<String, Tensor>) -> Result<()> {
+        self.add(Self { sums })
+    }
+
+    /// Refuses to go on without the gradient of any parameter.
+    ///
+    /// # Errors
+    /// Names the first parameter that has none.
+    pub fn check_coverage(&self, parameters: &Parameters) -> Result<()> {
+        match parameters.iter().find(|(name, _)| !self.sums.contains_key(*name)) {
+            Some((name, _)) => {
+                bail!("parameter {name} receives no gradient: an op between it and the loss has no backward")
+            }
+            None => Ok(()),
         }
-        Ok(Self { sums })
     }
 
     /// Adds the gradients of another loss.
@@ -51,12 +78,9 @@ impl Gradients {
     ///
     /// # Errors
     /// Only if the device fails.
-    pub fn global_norm(&self) -> Result<f64> {
-        let squares =
-            self.sums.values().map(|g| g.sqr()?.sum_all()?.to_dtype(DType::F32)).collect::<Result<Vec<_>>>()?;
-        // One transfer for all sums: on a GPU each transfer waits for the device.
-        let squares = Tensor::stack(&squares, 0)?.to_vec1::<f32>()?;
-        Ok(squares.iter().map(|&square| f64::from(square)).sum::<f64>().sqrt())
+    pub fn global_norm(&self, ops: &dyn OptimizerOps) -> Result<f64> {
+        let tensors: Vec<&Tensor> = self.sums.values().collect();
+        Ok(ops.sum_of_squares(&tensors)?.sqrt())
     }
 
     /// The gradient of that parameter.

@@ -6,6 +6,7 @@
 //! | [`gradients`] | sums over micro-batches, the global norm |
 //! | [`schedule`] | linear warmup, then cosine |
 //! | [`adamw`] | AdamW with decoupled weight decay, by hand |
+//! | [`optimizer_ops`] | the arithmetic of a step, as a seam that faster ones enter through |
 //! | [`trainer`] | the loop: [`Trainer`] runs any [`Task`] |
 //! | [`checkpoint`] | everything that a run needs to go on, saved so that a kill cannot harm it |
 //! | [`run_dir`] | the run folder and its `metrics.jsonl` |
@@ -16,6 +17,7 @@ pub mod adamw;
 pub mod checkpoint;
 pub mod gradients;
 pub mod loss;
+pub mod optimizer_ops;
 pub mod run_dir;
 pub mod schedule;
 pub mod tour;
@@ -24,6 +26,7 @@ pub mod trainer;
 pub use adamw::{AdamW, AdamWConfig};
 pub use gradients::Gradients;
 pub use loss::{MicroLoss, next_token_loss};
+pub use optimizer_ops::{OptimizerOps, ReferenceOptimizer};
 pub use run_dir::{Metrics, RunDir};
 pub use schedule::Schedule;
 pub use tour::tour;

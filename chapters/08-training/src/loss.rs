@@ -19,7 +19,7 @@ pub struct MicroLoss {
     pub n_targets: usize,
     /// Number of tokens that went through the model, for tokens per second.
     pub n_tokens: usize,
-    /// Further means over this micro-batch, worth showing (a margin, an accuracy).
+    /// Further means over this micro-batch's targets, worth showing (a margin, an accuracy).
     pub extras: Vec<(&'static str, f64)>,
 }
 
@@ -28,15 +28,15 @@ pub struct MicroLoss {
 /// # Errors
 /// If the batch does not fit the model or no target counts.
 pub fn next_token_loss(model: &Transformer, batch: &Batch) -> Result<MicroLoss> {
-    let log_probs = model.target_log_probs(&batch.inputs, &batch.targets)?; // (batch, seq_len)
-    let n_tokens = log_probs.elem_count();
-    let (sum, n_targets) = match &batch.mask {
-        None => (log_probs.sum_all()?, n_tokens),
-        Some(mask) => ((log_probs * mask)?.sum_all()?, mask.sum_all()?.to_scalar::<f32>()? as usize),
+    let n_tokens = batch.targets.elem_count();
+    let n_targets = match &batch.mask {
+        None => n_tokens,
+        Some(mask) => mask.sum_all()?.to_scalar::<f32>()? as usize,
     };
     if n_targets == 0 {
         candle_core::bail!("no target of this batch counts: its mask is zero everywhere");
     }
-    Ok(MicroLoss { sum: sum.neg()?, n_targets, n_tokens, extras: Vec::new() })
+    let sum = model.next_token_loss(&batch.inputs, &batch.targets, batch.mask.as_ref())?;
+    Ok(MicroLoss { sum, n_targets, n_tokens, extras: Vec::new() })
 }
 // ANCHOR_END: micro_loss

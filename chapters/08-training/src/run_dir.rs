@@ -4,12 +4,13 @@
 //! is resumed from step N first drops the lines after N, so that the file reads as if nothing had happened.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Error, Result};
+use candle_core::{Error, Result, bail};
 use serde::{Deserialize, Serialize};
+use transformer::checkpoint::{at, replace_file};
 
 // ANCHOR: metrics
 /// What is known after one step. Values that a step has not are absent.
@@ -70,9 +71,15 @@ impl RunDir {
     /// Appends one line to `metrics.jsonl`.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If a value is not finite, since JSON would make it `null`, or the line cannot be written.
     pub fn append(&self, metrics: &Metrics) -> Result<()> {
         let path = self.metrics_file();
+        let Metrics { step, loss, grad_norm, lr, extras, .. } = metrics;
+        let extras = extras.iter().map(|(name, value)| (name.as_str(), *value));
+        let mut values = [("loss", *loss), ("grad_norm", *grad_norm), ("lr", *lr)].into_iter().chain(extras);
+        if let Some((name, value)) = values.find(|(_, value)| !value.is_finite()) {
+            bail!("{name} is {value} at step {step}: training diverged; lower peak_lr or raise warmup_steps");
+        }
         let mut line = serde_json::to_string(metrics).map_err(Error::wrap)?;
         line.push('\n');
         let file = OpenOptions::new().create(true).append(true).open(&path);
@@ -82,35 +89,43 @@ impl RunDir {
     /// Keeps the lines up to step `last_step` and drops the rest, a half-written last line included.
     ///
     /// # Errors
-    /// If the file cannot be read or replaced.
+    /// If the file cannot be read or replaced, or another line than the last is damaged; it is then as it was.
     pub fn truncate_metrics(&self, last_step: usize) -> Result<()> {
-        let kept: Vec<Metrics> = self.metrics()?.into_iter().filter(|metrics| metrics.step <= last_step).collect();
-        let path = self.metrics_file();
-        transformer::checkpoint::replace_file(&path, |temporary| {
-            let mut file = File::create(temporary).map_err(Error::wrap)?;
-            for metrics in &kept {
-                writeln!(file, "{}", serde_json::to_string(metrics).map_err(Error::wrap)?).map_err(Error::wrap)?;
+        let mut kept = Vec::new();
+        for (line, metrics) in self.complete_lines()? {
+            if metrics.step <= last_step {
+                // As it was written: a number that is read and printed again may differ in its last digit.
+                kept.extend(line);
+                kept.push(b'\n');
             }
-            Ok(())
-        })
+        }
+        replace_file(&self.metrics_file(), |temporary| fs::write(temporary, &kept).map_err(Error::wrap))
     }
 
     /// All complete lines of `metrics.jsonl`; empty if there is none yet.
     ///
     /// # Errors
-    /// If the file exists and cannot be read.
+    /// If the file exists and cannot be read, or a line is damaged that is not the last: a kill cuts only that one short.
     pub fn metrics(&self) -> Result<Vec<Metrics>> {
+        Ok(self.complete_lines()?.into_iter().map(|(_, metrics)| metrics).collect())
+    }
+
+    /// Each complete line with what it says.
+    fn complete_lines(&self) -> Result<Vec<(Vec<u8>, Metrics)>> {
         let path = self.metrics_file();
         if !path.exists() {
             return Ok(Vec::new());
         }
-        let file = File::open(&path).map_err(|error| at(&path, "cannot read", error))?;
-        let lines = BufReader::new(file).lines().map_while(std::result::Result::ok);
-        Ok(lines.filter_map(|line| serde_json::from_str(&line).ok()).collect())
+        let bytes = fs::read(&path).map_err(|error| at(&path, "cannot read", error))?;
+        let lines: Vec<&[u8]> = bytes.strip_suffix(b"\n").unwrap_or(&bytes).split(|byte| *byte == b'\n').collect();
+        let mut complete = Vec::with_capacity(lines.len());
+        for (number, line) in (1..).zip(&lines) {
+            match serde_json::from_slice(line) {
+                Ok(metrics) => complete.push((line.to_vec(), metrics)),
+                Err(_) if number == lines.len() => {}
+                Err(error) => bail!("line {number} of {} is damaged: {error}; repair or remove it", path.display()),
+            }
+        }
+        Ok(complete)
     }
-}
-
-/// An error that starts with what failed at which path.
-pub(crate) fn at(path: &Path, what: &str, error: impl std::fmt::Display) -> Error {
-    Error::msg(format!("{what} {}: {error}", path.display()))
 }

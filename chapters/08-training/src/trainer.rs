@@ -3,6 +3,7 @@
 //! are three tasks.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{DType, Result, bail};
@@ -12,7 +13,7 @@ use transformer::Transformer;
 
 use crate::checkpoint::{self, TrainerState};
 use crate::gradients::clip_factor;
-use crate::{AdamW, AdamWConfig, Gradients, Metrics, MicroLoss, RunDir, Schedule};
+use crate::{AdamW, AdamWConfig, Gradients, Metrics, MicroLoss, OptimizerOps, RunDir, Schedule};
 
 // ANCHOR: task
 /// What is learned.
@@ -119,9 +120,15 @@ impl TrainConfig {
         if self.clip_norm.is_nan() || self.clip_norm <= 0.0 {
             bail!("clip_norm {} must be positive", self.clip_norm);
         }
-        let AdamWConfig { beta1, beta2, .. } = self.optimizer;
+        let AdamWConfig { beta1, beta2, eps, weight_decay } = self.optimizer;
         if !(0.0..1.0).contains(&beta1) || !(0.0..1.0).contains(&beta2) {
             bail!("beta1 {beta1} and beta2 {beta2} must be at least 0 and below 1");
+        }
+        if !(eps > 0.0 && eps.is_finite()) {
+            bail!("eps {eps} must be a positive number");
+        }
+        if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
+            bail!("weight_decay {weight_decay} must be a number of at least 0");
         }
         Ok(())
     }
@@ -149,6 +156,11 @@ impl<'a> Trainer<'a> {
         Ok(Self { model, config, optimizer, step: 0, n_tokens: 0 })
     }
 
+    /// The same trainer with another optimiser's arithmetic.
+    pub fn with_optimizer_ops(self, ops: Arc<dyn OptimizerOps>) -> Self {
+        Self { optimizer: self.optimizer.with_ops(ops), ..self }
+    }
+
     /// One optimiser step: sum, clip, update.
     ///
     /// # Errors
@@ -158,22 +170,24 @@ impl<'a> Trainer<'a> {
         let mut gradients = Gradients::default();
         let (mut loss, mut n_targets, mut n_tokens) = (0.0, 0, 0);
         let mut extras: BTreeMap<String, f64> = BTreeMap::new();
-        let n_micro = self.config.micro_batches;
-        let batches = (0..n_micro).map(|_| task.next_batch()).collect::<Result<Vec<_>>>()?;
+        let batches = (0..self.config.micro_batches).map(|_| task.next_batch()).collect::<Result<Vec<_>>>()?;
         for some in batches.chunks(self.n_at_once()) {
             for (micro, of_micro) in losses_and_gradients(&*task, self.model, some)? {
                 gradients.add(of_micro)?;
                 loss += f64::from(micro.sum.to_dtype(DType::F32)?.to_scalar::<f32>()?);
                 n_targets += micro.n_targets;
                 n_tokens += micro.n_tokens;
-                for (name, value) in micro.extras {
-                    *extras.entry(name.to_string()).or_default() += value / n_micro as f64;
+                for (name, mean) in micro.extras {
+                    *extras.entry(name.to_string()).or_default() += mean * micro.n_targets as f64;
                 }
             }
         }
-        // The gradients are those of a sum; the loss is a mean.
+        // The gradients are those of a sum; loss and extras are means.
         let loss = loss / n_targets as f64;
-        let grad_norm = gradients.global_norm()? / n_targets as f64;
+        extras.values_mut().for_each(|value| *value /= n_targets as f64);
+        gradients.extend(self.model.ops().take_gradients())?;
+        gradients.check_coverage(self.model.parameters())?;
+        let grad_norm = gradients.global_norm(self.optimizer.ops())? / n_targets as f64;
         if !loss.is_finite() || !grad_norm.is_finite() {
             let step = self.step + 1;
             bail!(
@@ -198,9 +212,11 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// How many micro-batches are computed side by side: one a core. A GPU takes one at a time, for its memory's sake.
+    /// How many micro-batches are computed side by side: one a core, unless one alone keeps all cores busy. A GPU takes one at a time, for
+    /// its memory's sake.
     fn n_at_once(&self) -> usize {
-        if self.model.device().is_cpu() { rayon::current_num_threads() } else { 1 }
+        let is_serial = self.model.device().is_cpu() && !self.model.ops().uses_all_cores();
+        if is_serial { rayon::current_num_threads() } else { 1 }
     }
 }
 // ANCHOR_END: trainer
@@ -215,7 +231,7 @@ fn losses_and_gradients<T: Task>(
 ) -> Result<Vec<(MicroLoss, Gradients)>> {
     let of_one = |batch: &T::Batch| {
         let micro = task.loss(batch)?;
-        let gradients = Gradients::of(&micro.sum, model.parameters())?;
+        let gradients = Gradients::of_graph(&micro.sum, model.parameters())?;
         Ok((micro, gradients))
     };
     match batches {

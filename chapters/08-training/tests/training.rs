@@ -1,5 +1,5 @@
-//! The trainer's promises: it equals PyTorch, cutting a batch changes nothing, a resumed run equals the uninterrupted one bit for bit,
-//! and a kill during a save harms nothing.
+//! The trainer's promises: it equals PyTorch, cutting a batch changes nothing, a resumed run equals the uninterrupted one bit for bit
+//! with any number of threads, and a kill during a save harms nothing.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -7,10 +7,12 @@ use std::path::Path;
 
 use batches::Batch;
 use candle_core::{Device, Result, Tensor};
+use rayon::ThreadPoolBuilder;
 use tensors::{Parameters, difference};
 use training::gradients::clip_factor;
 use training::{
-    AdamW, AdamWConfig, Gradients, MicroLoss, RunDir, Schedule, Task, TrainConfig, Trainer, next_token_loss,
+    AdamW, AdamWConfig, Gradients, MicroLoss, ReferenceOptimizer, RunDir, Schedule, Task, TrainConfig, Trainer,
+    next_token_loss,
 };
 use transformer::{ModelConfig, Transformer};
 
@@ -40,7 +42,7 @@ fn adamw_schedule_and_clipping_equal_pytorch() {
     for (step, expected) in steps.iter().enumerate() {
         let loss = x.matmul(&w).unwrap().broadcast_mul(&gain).unwrap().sqr().unwrap().sum_all().unwrap();
         let gradients = Gradients::of(&loss, &parameters).unwrap();
-        let norm = gradients.global_norm().unwrap();
+        let norm = gradients.global_norm(&ReferenceOptimizer).unwrap();
         let lr = schedule.learning_rate(step, steps.len());
         optimizer.step(&parameters, &gradients, lr, clip_factor(norm, 1.0)).unwrap();
         let close = |name: &str, found: f64| {
@@ -176,6 +178,22 @@ fn a_resumed_run_equals_the_uninterrupted_one_bit_for_bit() {
 }
 
 #[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let trained = |n_threads: usize| {
+        let model = tiny(24);
+        let pool = ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| {
+            let config = TrainConfig { micro_batches: 4, ..config(5) };
+            Trainer::new(&model, config).unwrap().run(&mut counting(&model), None, &mut |_| {}).unwrap();
+        });
+        model
+    };
+    let one = trained(1);
+    assert_eq!(distance(&one, &trained(3)), 0.0);
+    assert!(distance(&one, &tiny(24)) > 0.0, "five steps move the weights");
+}
+
+#[test]
 fn micro_batches_change_nothing_but_rounding() {
     let (one, two) = (tiny(24), tiny(24));
     // The same four rows at once, and in two halves.
@@ -213,6 +231,35 @@ fn micro_batches_change_nothing_but_rounding() {
 }
 
 #[test]
+fn extras_are_means_over_targets() {
+    // Reports the number of rows; its micro-batches have 1 and 3 of them, so 8 targets see a 1 and 24 a 3.
+    struct Growing<'a>(Counting<'a>);
+    impl Task for Growing<'_> {
+        type Batch = u32;
+        fn next_batch(&mut self) -> Result<u32> {
+            self.0.next_batch()
+        }
+        fn loss(&self, counter: &u32) -> Result<MicroLoss> {
+            let rows = 2 * *counter as usize - 1;
+            let loss = next_token_loss(self.0.model, &batch(rows, 0))?;
+            Ok(MicroLoss { extras: vec![("rows", rows as f64)], ..loss })
+        }
+        fn validate(&mut self) -> Result<Vec<(String, f64)>> {
+            Ok(Vec::new())
+        }
+        fn state(&self) -> serde_json::Value {
+            self.0.state()
+        }
+        fn restore(&mut self, state: &serde_json::Value) -> Result<()> {
+            self.0.restore(state)
+        }
+    }
+    let model = tiny(24);
+    let metrics = Trainer::new(&model, config(1)).unwrap().train_step(&mut Growing(counting(&model))).unwrap();
+    assert_eq!(metrics.extras["rows"], (8.0 * 1.0 + 24.0 * 3.0) / 32.0);
+}
+
+#[test]
 fn norms_do_not_decay_and_matrices_do() {
     let mut parameters = Parameters::default();
     let gain = parameters.insert("gain", &Tensor::new(&[1f32, 1.0], &CPU).unwrap()).unwrap();
@@ -236,11 +283,16 @@ fn a_parameter_without_gradient_is_an_error() {
     assert!(error.contains("parameter forgotten receives no gradient"), "{error}");
 }
 
-/// Trains four steps into `folder`, which leaves a checkpoint of step 4.
-fn trained(folder: &Path) -> RunDir {
+/// The first four steps of a run of `steps`, which leave a checkpoint of step 4.
+fn trained(folder: &Path, steps: usize) -> RunDir {
     let run = RunDir::create(folder).unwrap();
     let model = tiny(24);
-    Trainer::new(&model, config(4)).unwrap().run(&mut counting(&model), Some(&run), &mut |_| {}).unwrap();
+    let mut trainer = Trainer::new(&model, config(steps)).unwrap();
+    let mut task = counting(&model);
+    for _ in 0..4 {
+        run.append(&trainer.train_step(&mut task).unwrap()).unwrap();
+    }
+    trainer.save(&task, &run).unwrap();
     run
 }
 
@@ -252,7 +304,7 @@ fn resume_error(run: &RunDir, model: &Transformer, config: TrainConfig) -> Strin
 #[test]
 fn a_kill_during_a_save_leaves_a_checkpoint_that_loads() {
     let folder = tempfile::tempdir().unwrap();
-    let run = trained(folder.path());
+    let run = trained(folder.path(), 8);
     let complete = run.checkpoints().join("step-000004");
     let partial = run.checkpoints().join("step-000008.tmp");
     fs::create_dir(&partial).unwrap();
@@ -263,30 +315,108 @@ fn a_kill_during_a_save_leaves_a_checkpoint_that_loads() {
         let bytes = fs::read(&file).unwrap();
         fs::write(partial.join(file.file_name().unwrap()), &bytes[..bytes.len() / 2]).unwrap();
         let model = tiny(24);
-        let step = Trainer::new(&model, config(4)).unwrap().resume(&mut counting(&model), &run).unwrap();
+        let step = Trainer::new(&model, config(8)).unwrap().resume(&mut counting(&model), &run).unwrap();
         assert_eq!(step, 4);
     }
-    // The leftovers do not keep the next save from succeeding.
+    // The leftovers neither keep the save of step 8 from succeeding nor get into it.
+    fs::write(partial.join("stray"), "").unwrap();
     let model = tiny(24);
-    let mut trainer = Trainer::new(&model, config(4)).unwrap();
-    trainer.resume(&mut counting(&model), &run).unwrap();
-    trainer.save(&counting(&model), &run).unwrap();
-    assert!(complete.join("trainer.json").exists());
+    let mut task = counting(&model);
+    let mut trainer = Trainer::new(&model, config(8)).unwrap();
+    trainer.resume(&mut task, &run).unwrap();
+    trainer.run(&mut task, Some(&run), &mut |_| {}).unwrap();
+    assert_eq!(names_in(&run.checkpoints()), ["step-000004", "step-000008"]);
+    assert_eq!(names_in(&run.checkpoints().join("step-000008")), names_in(&complete));
+    let loaded = tiny(24);
+    assert_eq!(Trainer::new(&loaded, config(8)).unwrap().resume(&mut counting(&loaded), &run).unwrap(), 8);
+    assert_eq!(distance(&loaded, &model), 0.0);
 }
 // ANCHOR_END: kill
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_checkpoint_of_the_same_step_is_replaced_whatever_a_kill_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = trained(folder.path(), 8);
+    let complete = run.checkpoints().join("step-000004");
+    let aside = run.checkpoints().join("step-000004.old.tmp");
+    let save_again = || {
+        trained(folder.path(), 8);
+        assert_eq!(names_in(&run.checkpoints()), ["step-000004"]);
+        let model = tiny(24);
+        assert_eq!(Trainer::new(&model, config(8)).unwrap().resume(&mut counting(&model), &run).unwrap(), 4);
+    };
+    save_again();
+    // Killed when the old one had been renamed and the new one had not.
+    fs::rename(&complete, &aside).unwrap();
+    save_again();
+    // Killed before the old one was deleted.
+    fs::create_dir(&aside).unwrap();
+    fs::write(aside.join("stray"), "").unwrap();
+    save_again();
+}
+
+#[test]
+fn only_the_last_line_of_the_log_may_be_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = trained(folder.path(), 8);
+    let whole = fs::read_to_string(run.metrics_file()).unwrap();
+    let steps = || run.metrics().unwrap().iter().map(|metrics| metrics.step).collect::<Vec<_>>();
+    assert_eq!(steps(), [1, 2, 3, 4]);
+    // A kill cut the last line short.
+    fs::write(run.metrics_file(), &whole[..whole.len() - 10]).unwrap();
+    assert_eq!(steps(), [1, 2, 3]);
+    run.truncate_metrics(4).unwrap();
+    let kept: String = whole.split_inclusive('\n').take(3).collect();
+    assert_eq!(fs::read_to_string(run.metrics_file()).unwrap(), kept);
+    // No kill does this, so nothing is dropped in silence.
+    let broken = whole.replacen("\"step\":3", "\"step\":", 1);
+    fs::write(run.metrics_file(), &broken).unwrap();
+    for error in [run.metrics().unwrap_err(), run.truncate_metrics(2).unwrap_err()] {
+        assert!(error.to_string().contains("line 3 of") && error.to_string().contains("metrics.jsonl"), "{error}");
+    }
+    assert_eq!(fs::read_to_string(run.metrics_file()).unwrap(), broken);
+}
+
+#[test]
+fn a_value_that_is_no_number_does_not_become_null() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = trained(folder.path(), 8);
+    let mut metrics = run.metrics().unwrap().remove(3);
+    metrics.extras.insert("val_loss".to_string(), f64::NAN);
+    let error = run.append(&metrics).unwrap_err().to_string();
+    assert!(error.contains("val_loss is NaN at step 4"), "{error}");
+    assert_eq!(run.metrics().unwrap().len(), 4);
+}
 
 #[test]
 fn checkpoints_of_other_settings_or_models_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let run = trained(folder.path());
+    let run = trained(folder.path(), 4);
     let error = resume_error(&run, &tiny(24), TrainConfig { clip_norm: 2.0, ..config(4) });
     assert!(error.contains("clip_norm is 1.0 there and 2.0 here") && error.contains("--force"), "{error}");
     let error = resume_error(&run, &tiny(40), config(4));
-    assert!(error.contains("d_ff") || error.contains("intermediate") || error.contains("size"), "{error}");
-    let moments = run.checkpoints().join("step-000004").join("optimizer.safetensors");
-    let bytes = fs::read(&moments).unwrap();
-    fs::write(&moments, &bytes[..bytes.len() - 1]).unwrap();
-    assert!(resume_error(&run, &tiny(24), config(4)).contains("optimizer.safetensors"));
+    assert!(error.contains("another size: d_ff is 24 there and 40 here") && error.contains("--force"), "{error}");
+}
+
+#[test]
+fn a_damaged_checkpoint_names_its_file_and_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = trained(folder.path(), 4);
+    for file in ["trainer.json", "config.json", "optimizer.safetensors", "model.safetensors"] {
+        let path = run.checkpoints().join("step-000004").join(file);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let error = resume_error(&run, &tiny(24), config(4));
+        assert!(error.contains(file) && error.contains("step-000004 is damaged: delete this folder"), "{error}");
+        fs::write(&path, &bytes).unwrap();
+    }
 }
 
 #[test]
@@ -309,4 +439,13 @@ fn settings_that_cannot_be_are_refused() {
     let schedule = Schedule { peak_lr: f64::NAN, ..config(1).schedule };
     assert!(message(TrainConfig { schedule, ..config(1) }).contains("peak_lr NaN"));
     assert!(message(TrainConfig { clip_norm: 0.0, ..config(1) }).contains("clip_norm 0"));
+    let optimizer = config(1).optimizer;
+    for eps in [0.0, -1e-8, f64::NAN, f64::INFINITY] {
+        let config = TrainConfig { optimizer: AdamWConfig { eps, ..optimizer }, ..config(1) };
+        assert!(message(config).contains(&format!("eps {eps} must be")), "{eps}");
+    }
+    for weight_decay in [-0.1, f64::NAN, f64::INFINITY] {
+        let config = TrainConfig { optimizer: AdamWConfig { weight_decay, ..optimizer }, ..config(1) };
+        assert!(message(config).contains(&format!("weight_decay {weight_decay} must be")), "{weight_decay}");
+    }
 }

@@ -28,6 +28,18 @@ fn default_val_batches() -> usize {
 }
 
 impl PretrainConfig {
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// Names the first value that cannot be.
+    pub fn validate(&self) -> Result<()> {
+        let Self { batch_size, seq_len, val_batches, train } = self;
+        if *batch_size == 0 || *seq_len == 0 || *val_batches == 0 {
+            bail!("batch_size {batch_size}, seq_len {seq_len} and val_batches {val_batches} must be at least 1");
+        }
+        train.validate()
+    }
+
     /// Tokens of one optimiser step.
     pub fn tokens_per_step(&self) -> usize {
         self.batch_size * self.seq_len * self.train.micro_batches
@@ -51,8 +63,8 @@ impl<'a> Pretraining<'a> {
     /// Connects a model with training and validation shards. `seed` decides the order of the sequences.
     ///
     /// # Errors
-    /// If the sequences are longer than the model can take, the shards have a larger vocabulary than the model, or either set is
-    /// smaller than one batch (one sequence for validation).
+    /// If a setting cannot be, the sequences are longer than the model can take, the shards have a larger vocabulary than the model,
+    /// or either set is smaller than one batch (one sequence for validation).
     pub fn new(
         model: &'a Transformer,
         training: Shards,
@@ -60,6 +72,7 @@ impl<'a> Pretraining<'a> {
         config: PretrainConfig,
         seed: u64,
     ) -> Result<Self> {
+        config.validate()?;
         let sizes = model.config();
         if config.seq_len > sizes.max_seq_len {
             bail!("seq_len {} exceeds the model's max_seq_len {}", config.seq_len, sizes.max_seq_len);

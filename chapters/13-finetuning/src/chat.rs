@@ -13,7 +13,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
 use tokenizer::Tokenizer;
@@ -63,6 +63,9 @@ impl Message {
 pub struct ChatTemplate {
     environment: Environment<'static>,
     source: String,
+    /// What the template can write as `bos_token` and `eos_token`. Ours writes neither.
+    bos_token: Option<String>,
+    eos_token: Option<String>,
 }
 
 /// Characters of Unicode's private use area that stand around the number of a message while the template runs.
@@ -80,7 +83,7 @@ impl ChatTemplate {
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
         environment.add_template_owned("chat", source.to_string()).context("chat_template is not valid Jinja")?;
-        Ok(Self { environment, source: source.to_string() })
+        Ok(Self { environment, source: source.to_string(), bos_token: None, eos_token: None })
     }
 
     /// The tokens of a conversation. With `Ending::Prompt` the assistant's turn is opened, for the model to fill.
@@ -88,7 +91,7 @@ impl ChatTemplate {
     /// Special tokens come from the template alone; content is plain text.
     ///
     /// # Errors
-    /// If the template fails, or does not show a message as it is.
+    /// If the template fails, or does not show a message as it is; the error names the message.
     pub fn encode(&self, tokenizer: &Tokenizer, messages: &[Message], ending: Ending) -> Result<Vec<u32>> {
         let placeholder = |index: usize| format!("{CONTENT_START}{index}{CONTENT_END}");
         let hidden: Vec<Message> = messages
@@ -117,6 +120,10 @@ impl ChatTemplate {
             }
         }
         ids.extend(tokenizer.encode(&plain));
+        // A template that trims or cuts contents does not touch placeholders: our tokens would spell another text than everyone else's.
+        if tokenizer.decode_with_special(&ids) != self.render(messages, ending)? {
+            return Err(self.changed_content(messages, &hidden, ending)?);
+        }
         Ok(ids)
     }
 
@@ -127,10 +134,33 @@ impl ChatTemplate {
     pub fn render(&self, messages: &[Message], ending: Ending) -> Result<String> {
         let template = self.environment.get_template("chat")?;
         let add_generation_prompt = ending == Ending::Prompt;
-        template.render(context! { messages, add_generation_prompt }).context("chat_template failed")
+        let bos_token = self.bos_token.as_deref().unwrap_or_default();
+        let eos_token = self.eos_token.as_deref().unwrap_or_default();
+        let context = context! { messages, add_generation_prompt, bos_token, eos_token };
+        template.render(context).context("chat_template failed")
     }
 }
 // ANCHOR_END: encode
+
+impl ChatTemplate {
+    /// Names the first message whose content comes out otherwise than its placeholder.
+    fn changed_content(&self, messages: &[Message], hidden: &[Message], ending: Ending) -> Result<Error> {
+        let rendered = self.render(hidden, ending)?;
+        for (index, message) in messages.iter().enumerate() {
+            let mut shown = hidden.to_vec();
+            shown[index] = message.clone();
+            if self.render(&shown, ending)? != rendered.replace(&hidden[index].content, &message.content) {
+                return Ok(anyhow!("the chat template does not show message {index} as it is: {:?}", message.content));
+            }
+        }
+        Ok(anyhow!("the chat template does not show all {} messages as they are", messages.len()))
+    }
+
+    /// The token that ends what the model says, if the model's folder names one.
+    pub fn eos_token(&self) -> Option<&str> {
+        self.eos_token.as_deref()
+    }
+}
 
 /// How a rendered conversation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,16 +184,39 @@ fn leading_special<'a>(tokenizer: &Tokenizer, text: &'a str) -> Option<(u32, &'a
     Some((id, &text[token.len()..]))
 }
 
-/// What `tokenizer_config.json` tells other tools.
-#[derive(Debug, Serialize, Deserialize)]
-struct TokenizerConfig {
-    tokenizer_class: String,
+/// What our `tokenizer_config.json` tells other tools.
+#[derive(Debug, Serialize)]
+struct TokenizerConfig<'a> {
+    tokenizer_class: &'a str,
     model_max_length: usize,
-    bos_token: Option<String>,
-    eos_token: Option<String>,
-    #[serde(default)]
+    bos_token: Option<&'a str>,
+    eos_token: Option<&'a str>,
     clean_up_tokenization_spaces: bool,
+    chat_template: Option<&'a str>,
+}
+
+/// What we need of anyone's `tokenizer_config.json`.
+#[derive(Debug, Deserialize)]
+struct TemplateConfig {
+    bos_token: Option<SpecialToken>,
+    eos_token: Option<SpecialToken>,
     chat_template: Option<String>,
+}
+
+/// A special token as transformers writes it: its text, or an object that holds the text.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum SpecialToken {
+    Text(String),
+    Object { content: String },
+}
+
+impl SpecialToken {
+    fn into_text(self) -> String {
+        match self {
+            Self::Text(text) | Self::Object { content: text } => text,
+        }
+    }
 }
 
 const CONFIG_FILE: &str = "tokenizer_config.json";
@@ -175,12 +228,12 @@ impl ChatTemplate {
     /// If it cannot be written.
     pub fn save(&self, folder: &Path, eos_token: &str, model_max_length: usize) -> Result<()> {
         let config = TokenizerConfig {
-            tokenizer_class: "PreTrainedTokenizerFast".to_string(),
+            tokenizer_class: "PreTrainedTokenizerFast",
             model_max_length,
             bos_token: None,
-            eos_token: Some(eos_token.to_string()),
+            eos_token: Some(eos_token),
             clean_up_tokenization_spaces: false,
-            chat_template: Some(self.source.clone()),
+            chat_template: Some(&self.source),
         };
         let json = serde_json::to_string_pretty(&config)?;
         replace_file(&folder.join(CONFIG_FILE), |path| fs::write(path, json).map_err(candle_core::Error::wrap))?;
@@ -194,11 +247,14 @@ impl ChatTemplate {
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(CONFIG_FILE);
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let config: TokenizerConfig =
+        let config: TemplateConfig =
             serde_json::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))?;
         let Some(source) = config.chat_template else {
             bail!("{} has no chat_template: this model was not trained to chat; use llm generate", path.display());
         };
-        Self::new(&source).with_context(|| format!("cannot use {}", path.display()))
+        let template = Self::new(&source).with_context(|| format!("cannot use {}", path.display()))?;
+        let [bos_token, eos_token] =
+            [config.bos_token, config.eos_token].map(|token| token.map(SpecialToken::into_text));
+        Ok(Self { bos_token, eos_token, ..template })
     }
 }

@@ -18,7 +18,7 @@ use training::{AdamWConfig, Schedule, TrainConfig, Trainer};
 use transformer::{ModelConfig, Transformer};
 
 use crate::facts::two_manners;
-use crate::{ChatTemplate, Conversation, Finetuning, chat, fact_questions};
+use crate::{ChatTemplate, Conversation, FinetuneConfig, Finetuning, chat, fact_questions};
 
 const N_TOWNS: usize = 24;
 const PAGES_PER_TOWN: usize = 100;
@@ -79,8 +79,9 @@ impl Laboratory {
     /// If the conversations do not fit the model.
     pub fn finetuned(&self, pretrained: &Transformer, conversations: &[Conversation]) -> Result<Transformer> {
         let model = trainable_copy(pretrained)?;
-        let mut task = Finetuning::new(&model, &self.tokenizer, &self.template, (conversations, &[]), 16, 0)?;
-        Trainer::new(&model, settings(100, 5e-4))?.run(&mut task, None, &mut |_| {})?;
+        let config = FinetuneConfig { batch_size: 16, train: settings(100, 5e-4) };
+        let mut task = Finetuning::new(&model, &self.tokenizer, &self.template, conversations, &[], &config, 0)?;
+        Trainer::new(&model, config.train)?.run(&mut task, None, &mut |_| {})?;
         Ok(model)
     }
     // ANCHOR_END: laboratory

@@ -21,7 +21,7 @@ pub mod tour;
 
 pub use chat::{ChatTemplate, Message, Role};
 pub use example::{Conversation, Example};
-pub use facts::{FactQuestion, fact_questions, two_manners};
+pub use facts::{FactQuestion, cloze_items, fact_questions, question_items, two_manners};
 pub use order::ExampleOrder;
 pub use task::{FinetuneConfig, Finetuning};
 pub use tour::tour;

@@ -21,6 +21,19 @@ pub struct FinetuneConfig {
     pub train: TrainConfig,
 }
 
+impl FinetuneConfig {
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// Names the first value that cannot be.
+    pub fn validate(&self) -> Result<()> {
+        if self.batch_size == 0 {
+            bail!("batch_size 0 must be at least 1");
+        }
+        self.train.validate()
+    }
+}
+
 /// Supervised finetuning.
 // ANCHOR: task
 #[derive(Debug)]
@@ -35,18 +48,21 @@ pub struct Finetuning<'a> {
 }
 
 impl<'a> Finetuning<'a> {
-    /// Tokenises conversations. Those longer than the model's longest sequence are left out and counted.
+    /// Tokenises conversations, those to learn and those to validate on. What is longer than the model's longest sequence is left out;
+    /// of those to learn it is counted. `seed` decides their order.
     ///
     /// # Errors
-    /// If no conversation fits, or one has no answer.
+    /// If a setting cannot be, no conversation fits, or one has no answer.
     pub fn new(
         model: &'a Transformer,
         tokenizer: &Tokenizer,
         template: &ChatTemplate,
-        conversations: (&[Conversation], &[Conversation]),
-        batch_size: usize,
+        learned: &[Conversation],
+        held_out: &[Conversation],
+        config: &FinetuneConfig,
         seed: u64,
     ) -> anyhow::Result<Self> {
+        config.validate()?;
         let max_len = model.config().max_seq_len + 1;
         let encode = |conversations: &[Conversation]| -> anyhow::Result<Vec<Example>> {
             let all = conversations.iter().enumerate().map(|(index, conversation)| {
@@ -54,15 +70,16 @@ impl<'a> Finetuning<'a> {
             });
             all.collect()
         };
-        let mut examples = encode(conversations.0)?;
+        let mut examples = encode(learned)?;
         let n_before = examples.len();
         examples.retain(|example| example.tokens.len() <= max_len);
         let n_too_long = n_before - examples.len();
-        let mut validation = encode(conversations.1)?;
+        let mut validation = encode(held_out)?;
         validation.retain(|example| example.tokens.len() <= max_len);
         let order = ExampleOrder::new(examples.len(), seed)
             .with_context(|| format!("{n_too_long} of {n_before} conversations exceed {max_len} tokens"))?;
-        Ok(Self { model, frozen: model.for_inference()?, examples, validation, n_too_long, order, batch_size })
+        let frozen = model.for_inference()?;
+        Ok(Self { model, frozen, examples, validation, n_too_long, order, batch_size: config.batch_size })
     }
 
     /// How many conversations were too long.
@@ -75,9 +92,6 @@ impl Task for Finetuning<'_> {
     type Batch = Batch;
 
     fn next_batch(&mut self) -> Result<Batch> {
-        if self.batch_size == 0 {
-            bail!("batch_size is 0; it must be at least 1");
-        }
         let examples: Vec<&Example> = self.order.take(self.batch_size).into_iter().map(|i| &self.examples[i]).collect();
         padded_batch(&examples, self.model.device())
     }

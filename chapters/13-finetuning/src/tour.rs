@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use corpus::{Attribute, Town};
+use corpus::Town;
 use evaluation::{Item, Rule, Score, score_completions};
 use generation::{Limits, Sampler, Sampling, generate};
 use tokenizer::{ASSISTANT, END};
@@ -11,7 +11,7 @@ use transformer::Transformer;
 
 use crate::chat::Ending;
 use crate::laboratory::Laboratory;
-use crate::{Conversation, Example, FactQuestion, Message, fact_questions, two_manners};
+use crate::{Conversation, Example, Message, cloze_items, fact_questions, question_items, two_manners};
 
 /// Prints the tour. Takes about half a minute.
 ///
@@ -118,25 +118,13 @@ fn report(laboratory: &Laboratory, model: &Transformer) -> anyhow::Result<Report
     let model = model.for_inference()?;
     let Laboratory { world, tokenizer, template } = laboratory;
     let limits = Limits { max_tokens: 24, stop_tokens: tokenizer.id_of(END).into_iter().collect() };
-    let items = |towns: &[Town]| -> anyhow::Result<Vec<Item>> {
-        let item = |q: FactQuestion| {
-            let prompt = template.encode(tokenizer, &[Message::user(&q.question)], Ending::Prompt)?;
-            Ok(Item { prompt, accepted: vec![q.full, q.curt] })
-        };
-        fact_questions(towns).into_iter().map(item).collect()
-    };
+    let items = |towns: &[Town]| question_items(tokenizer, template, &fact_questions(towns));
     let held_out = items(world.held_out_towns())?;
     let ended = |item: &Item| -> candle_core::Result<bool> {
         let said = generate(&model, &item.prompt, Sampler::new(Sampling::Greedy, 0)?, limits.clone())?;
         Ok(said.len() < limits.max_tokens)
     };
-    let facts = world.held_out_towns().iter().flat_map(|town| Attribute::ALL.map(|attribute| (town, attribute)));
-    let cloze: Vec<Item> = facts
-        .map(|(town, attribute)| Item {
-            prompt: tokenizer.encode(&attribute.cloze_prompt(&town.name)),
-            accepted: vec![town.value(attribute).to_string()],
-        })
-        .collect();
+    let cloze = cloze_items(tokenizer, world.held_out_towns());
     let a_word = Limits { max_tokens: 6, stop_tokens: vec![] };
     Ok(Report {
         completed: score_completions(&model, tokenizer, &cloze, Rule::BeginsWith, &a_word)?.0,

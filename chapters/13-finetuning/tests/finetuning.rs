@@ -5,9 +5,14 @@ use std::fs;
 
 use batches::Batch;
 use candle_core::{Device, Tensor};
+use corpus::{Attribute, World, WorldConfig};
 use finetuning::chat::{Ending, TEMPLATE};
 use finetuning::example::padded_batch;
-use finetuning::{ChatTemplate, Conversation, Example, ExampleOrder, Finetuning, Message, Role};
+use finetuning::laboratory::settings;
+use finetuning::{
+    ChatTemplate, Conversation, Example, ExampleOrder, FactQuestion, FinetuneConfig, Finetuning, Message, Role,
+    cloze_items, question_items,
+};
 use proptest::prelude::*;
 use tokenizer::{ASSISTANT, END, SPECIAL_TOKENS, Tokenizer, TrainConfig, USER};
 use training::{Task, next_token_loss};
@@ -133,6 +138,36 @@ fn a_template_that_rewrites_earlier_turns_is_refused() {
     assert!(error.to_string().contains("changes earlier turns"), "{error}");
 }
 
+#[test]
+fn a_template_that_changes_what_was_said_is_refused_by_the_message() {
+    let trimming = ChatTemplate::new(&TEMPLATE.replace("message['content']", "message['content'] | trim")).unwrap();
+    let encode = |contents: [&str; 3]| {
+        let messages = contents.map(Message::user);
+        trimming.encode(&tokenizer(), &messages, Ending::Complete)
+    };
+    let plain = ["What does Tovi sell?", "honey.", ""];
+    let expected = template().encode(&tokenizer(), &plain.map(Message::user), Ending::Complete).unwrap();
+    assert_eq!(encode(plain).unwrap(), expected);
+    let error = encode(["What does Tovi sell?", "honey. ", "And \u{E000}1\u{E001}?"]).unwrap_err().to_string();
+    assert_eq!(error, "the chat template does not show message 1 as it is: \"honey. \"");
+}
+
+#[test]
+fn a_fact_is_asked_as_a_sentence_to_complete_and_as_a_question() {
+    let world = World::generate(&WorldConfig { n_towns: 4, ..WorldConfig::default() }).unwrap();
+    let (town, tokenizer) = (&world.towns()[..1], tokenizer());
+    let cloze = cloze_items(&tokenizer, town);
+    assert_eq!(cloze.len(), Attribute::ALL.len());
+    for (item, attribute) in cloze.iter().zip(Attribute::ALL) {
+        let completed = format!("{} {}.", tokenizer.decode(&item.prompt), item.accepted[0]);
+        assert_eq!(completed, town[0].sentence(attribute, 0));
+    }
+    let question = FactQuestion { question: "Who?".to_string(), full: "He is.".to_string(), curt: "he.".to_string() };
+    let items = question_items(&tokenizer, &template(), &[question]).unwrap();
+    assert_eq!(tokenizer.decode_with_special(&items[0].prompt), "<|user|> Who?<|end|><|assistant|>");
+    assert_eq!((items.len(), &items[0].accepted), (1, &vec!["He is.".to_string(), "he.".to_string()]));
+}
+
 fn loss(model: &Transformer, batch: &Batch) -> f64 {
     let loss = next_token_loss(model, batch).unwrap();
     f64::from(loss.sum.to_scalar::<f32>().unwrap()) / loss.n_targets as f64
@@ -170,8 +205,8 @@ fn the_loss_is_that_of_the_answers_tokens_alone() {
     // What a question's tokens are as targets does not matter.
     let mut targets = batch.targets.to_vec2::<u32>().unwrap();
     let counts = mask.to_vec2::<f32>().unwrap();
-    for (target, counts) in targets[0].iter_mut().zip(&counts[0]).filter(|(_, counts)| **counts == 0.0) {
-        *target = (*target + 1 + *counts as u32) % 7;
+    for (target, _) in targets[0].iter_mut().zip(&counts[0]).filter(|(_, counts)| **counts == 0.0) {
+        *target = (*target + 1) % 7;
     }
     let other = Batch { targets: Tensor::new(targets, &CPU).unwrap(), ..batch.clone() };
     assert_eq!(loss(&model, &other), loss(&model, &batch));
@@ -189,6 +224,23 @@ fn padding_counts_nowhere() {
     assert!((sum(&together) - apart).abs() < 1e-3, "{} against {apart}", sum(&together));
 }
 
+fn config(batch_size: usize) -> FinetuneConfig {
+    FinetuneConfig { batch_size, train: settings(1, 1e-3) }
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused() {
+    let (tokenizer, template) = (tokenizer(), template());
+    let model = model(tokenizer.vocab_size(), 32);
+    let short = [Conversation::of("What does Tovi sell?", "honey.")];
+    let error = |config: FinetuneConfig| {
+        Finetuning::new(&model, &tokenizer, &template, &short, &[], &config, 0).unwrap_err().to_string()
+    };
+    assert!(error(config(0)).contains("batch_size 0 must be at least 1"), "{}", error(config(0)));
+    let endless = FinetuneConfig { train: settings(1, f64::INFINITY), ..config(1) };
+    assert!(error(endless).contains("peak_lr inf"));
+}
+
 #[test]
 fn conversations_that_do_not_fit_are_counted() {
     let (tokenizer, template) = (tokenizer(), template());
@@ -196,7 +248,7 @@ fn conversations_that_do_not_fit_are_counted() {
     let short = Conversation::of("What does Tovi sell?", "honey.");
     let long = Conversation::of("What does Tovi sell?", &"honey ".repeat(60));
     let task = |conversations: &[Conversation]| {
-        Finetuning::new(&model, &tokenizer, &template, (conversations, &[]), 2, 0).map(|task| task.n_too_long())
+        Finetuning::new(&model, &tokenizer, &template, conversations, &[], &config(2), 0).map(|task| task.n_too_long())
     };
     assert_eq!(task(&[short.clone(), long.clone(), short.clone()]).unwrap(), 1);
     assert_eq!(task(&[short]).unwrap(), 0);
@@ -210,7 +262,10 @@ fn validation_changes_nothing_and_a_restored_task_goes_on() {
     let model = model(tokenizer.vocab_size(), 48);
     let conversations: Vec<Conversation> =
         (0..7).map(|i| Conversation::of(&format!("What does {i} sell?"), &format!("{i}{i} sells salt."))).collect();
-    let task = || Finetuning::new(&model, &tokenizer, &template, (&conversations, &conversations[..2]), 3, 5).unwrap();
+    let task = || {
+        let held_out = &conversations[..2];
+        Finetuning::new(&model, &tokenizer, &template, &conversations, held_out, &config(3), 5).unwrap()
+    };
     let next = |task: &mut Finetuning| task.next_loss().unwrap().sum.to_scalar::<f32>().unwrap();
     let (mut plain, mut validated) = (task(), task());
     let mut losses = Vec::new();
@@ -259,6 +314,7 @@ fn a_saved_template_comes_back_and_bad_files_are_refused_by_name() {
     let messages = [Message::user("What does Tovi sell?"), Message::assistant("honey.")];
     template().save(folder.path(), END, 64).unwrap();
     let loaded = ChatTemplate::load(folder.path()).unwrap();
+    assert_eq!(loaded.eos_token(), Some(END));
     for ending in [Ending::Complete, Ending::Prompt] {
         assert_eq!(loaded.render(&messages, ending).unwrap(), template().render(&messages, ending).unwrap());
     }
@@ -273,6 +329,28 @@ fn a_saved_template_comes_back_and_bad_files_are_refused_by_name() {
     assert!(error().contains("no chat_template") && error().contains("llm generate"), "{}", error());
     fs::remove_file(&file).unwrap();
     assert!(error().contains("cannot read"), "{}", error());
+}
+
+#[test]
+fn files_of_other_models_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = r#"{
+        "add_bos_token": true,
+        "bos_token": {"__type": "AddedToken", "content": "<s>", "lstrip": false, "special": true},
+        "eos_token": "</s>",
+        "model_max_length": 1000000000000000019884624838656,
+        "chat_template": "{{ bos_token }}{% for m in messages %}[{{ m['content'] }}]{{ eos_token }}{% endfor %}"
+    }"#;
+    fs::write(folder.path().join("tokenizer_config.json"), file).unwrap();
+    let theirs = ChatTemplate::load(folder.path()).unwrap();
+    assert_eq!(theirs.eos_token(), Some("</s>"));
+    assert_eq!(theirs.render(&[Message::user("What?")], Ending::Complete).unwrap(), "<s>[What?]</s>");
+    // Tokens that a folder does not name are written as nothing.
+    let without = file.replace("\"</s>\"", "null").replace("bos_token\":", "other\":");
+    fs::write(folder.path().join("tokenizer_config.json"), without).unwrap();
+    let theirs = ChatTemplate::load(folder.path()).unwrap();
+    assert_eq!(theirs.eos_token(), None);
+    assert_eq!(theirs.render(&[Message::user("What?")], Ending::Complete).unwrap(), "[What?]");
 }
 
 #[test]

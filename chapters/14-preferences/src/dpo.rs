@@ -3,14 +3,14 @@
 //! With the policy $\pi_\theta$, a frozen reference $\pi_{ref}$, a prompt $x$, a chosen answer $y_w$ and a rejected one $y_l$,
 //! $$L = -\log \sigma\!\left(\beta \log\frac{\pi_\theta(y_w \mid x)}{\pi_{ref}(y_w \mid x)} -
 //!   \beta \log\frac{\pi_\theta(y_l \mid x)}{\pi_{ref}(y_l \mid x)}\right).$$
-//! An optional term, $\alpha$ times the chosen answer's cross-entropy a token, keeps what the chosen answers say while their manner is pushed
-//! (Pang et al. 2024, arXiv 2404.19733, equation 2).
-//!
 //! The two terms are the answers' implicit *rewards*, their difference the *margin*. The reference never changes, so its
 //! log-probabilities are computed once, before training; it need not stay in memory.
+//!
+//! An optional addition to the loss, $\alpha$ times the chosen answer's cross-entropy a token, keeps what the chosen answers say while their
+//! manner is pushed (Pang et al. 2024, arXiv 2404.19733).
 
 use anyhow::Context;
-use candle_core::{DType, Device, Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 use finetuning::example::padded_batch;
 use finetuning::{ChatTemplate, Conversation, Example, ExampleOrder};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,26 @@ pub struct DpoConfig {
     pub nll_weight: f64,
     /// The optimiser's run.
     pub train: TrainConfig,
+}
+
+impl DpoConfig {
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// Names the first value that cannot be.
+    pub fn validate(&self) -> Result<()> {
+        let Self { batch_size, beta, nll_weight, train } = self;
+        if *batch_size == 0 {
+            bail!("batch_size 0 must be at least 1");
+        }
+        if !(*beta > 0.0 && beta.is_finite()) {
+            bail!("beta {beta} must be a positive number, such as 0.1");
+        }
+        if !(*nll_weight >= 0.0 && nll_weight.is_finite()) {
+            bail!("nll_weight {nll_weight} must be a number of at least 0; 0 is plain DPO");
+        }
+        train.validate()
+    }
 }
 
 /// The DPO loss of each pair, with what is worth watching. All tensors are `(pairs)`, f32.
@@ -112,7 +132,7 @@ impl<'a> PreferenceTuning<'a> {
     /// Tokenises pairs and asks the reference about each. Pairs that exceed the model's longest sequence are left out and counted.
     ///
     /// # Errors
-    /// If no pair fits, an answer is empty, or `beta` or the batch size is not positive.
+    /// If a setting cannot be, no pair fits, an answer is empty, or the reference holds one for impossible.
     pub fn new(
         model: &'a Transformer,
         reference: &Transformer,
@@ -122,9 +142,7 @@ impl<'a> PreferenceTuning<'a> {
         config: &DpoConfig,
         seed: u64,
     ) -> anyhow::Result<Self> {
-        if config.batch_size == 0 || config.beta.is_nan() || config.beta <= 0.0 {
-            anyhow::bail!("batch_size {} must be at least 1 and beta {} above 0", config.batch_size, config.beta);
-        }
+        config.validate()?;
         let max_len = model.config().max_seq_len + 1;
         let (examples, n_too_long) = tokenised(model, tokenizer, template, pairs)?;
         let order = ExampleOrder::new(examples.len(), seed)
@@ -133,7 +151,12 @@ impl<'a> PreferenceTuning<'a> {
         let mut known = Vec::with_capacity(examples.len());
         for chunk in examples.chunks(config.batch_size) {
             let (chosen, rejected) = both_log_probs(&reference, chunk)?;
-            let values = chosen.to_vec1::<f32>()?.into_iter().zip(rejected.to_vec1::<f32>()?);
+            let values: Vec<_> = chosen.to_vec1::<f32>()?.into_iter().zip(rejected.to_vec1::<f32>()?).collect();
+            if let Some((of_chosen, of_rejected)) = values.iter().find(|(a, b)| !(a.is_finite() && b.is_finite())) {
+                anyhow::bail!(
+                    "the reference's log-probabilities of a pair are {of_chosen} and {of_rejected}; check the model that DPO starts from"
+                );
+            }
             known.extend(chunk.iter().zip(values).map(|((chosen, rejected), (of_chosen, of_rejected))| Pair {
                 chosen: chosen.clone(),
                 rejected: rejected.clone(),
@@ -175,9 +198,8 @@ impl Task for PreferenceTuning<'_> {
         let log_probs = answer_log_probs(self.model, &examples)?; // (2 · pairs)
         let (chosen, rejected) = (log_probs.narrow(0, 0, n_pairs)?, log_probs.narrow(0, n_pairs, n_pairs)?);
         let device = self.model.device();
-        let of_reference = |value: fn(&Pair) -> f32| constants(pairs.iter().map(|pair| value(pair)).collect(), device);
-        let reference_chosen = of_reference(|pair| pair.reference_chosen)?;
-        let reference_rejected = of_reference(|pair| pair.reference_rejected)?;
+        let reference_chosen = Tensor::from_iter(pairs.iter().map(|pair| pair.reference_chosen), device)?;
+        let reference_rejected = Tensor::from_iter(pairs.iter().map(|pair| pair.reference_rejected), device)?;
         let found = dpo_losses(&chosen, &rejected, &reference_chosen, &reference_rejected, self.beta)?;
 
         let mean = |x: &Tensor| Ok::<f64, candle_core::Error>(f64::from(x.mean_all()?.to_scalar::<f32>()?));
@@ -193,7 +215,7 @@ impl Task for PreferenceTuning<'_> {
             0.0 => found.losses.sum_all()?,
             weight => {
                 let lengths = pairs.iter().map(|pair| pair.chosen.is_answer.iter().filter(|is| **is).count() as f32);
-                let nll = (chosen / constants(lengths.collect(), device)?)?.neg()?; // (pairs)
+                let nll = (chosen / Tensor::from_iter(lengths, device)?)?.neg()?; // (pairs)
                 (found.losses + (nll * weight)?)?.sum_all()?
             }
         };
@@ -217,7 +239,7 @@ impl Task for PreferenceTuning<'_> {
 /// The margin of each pair that fits the model, in order: positive where the policy has moved towards the chosen answer.
 ///
 /// # Errors
-/// If an answer is empty or the model fails.
+/// If a setting cannot be, an answer is empty or the model fails.
 pub fn margins(
     model: &Transformer,
     reference: &Transformer,
@@ -226,10 +248,11 @@ pub fn margins(
     pairs: &[PreferencePair],
     config: &DpoConfig,
 ) -> anyhow::Result<Vec<f64>> {
+    config.validate()?;
     let (examples, _) = tokenised(model, tokenizer, template, pairs)?;
     let (model, reference) = (model.for_inference()?, reference.for_inference()?);
     let mut margins = Vec::with_capacity(examples.len());
-    for chunk in examples.chunks(config.batch_size.max(1)) {
+    for chunk in examples.chunks(config.batch_size) {
         let (chosen, rejected) = both_log_probs(&model, chunk)?;
         let (reference_chosen, reference_rejected) = both_log_probs(&reference, chunk)?;
         let found = dpo_losses(&chosen, &rejected, &reference_chosen, &reference_rejected, config.beta)?;
@@ -265,12 +288,4 @@ fn both_log_probs(model: &Transformer, pairs: &[(Example, Example)]) -> Result<(
     let chosen = answer_log_probs(model, &pairs.iter().map(|pair| &pair.0).collect::<Vec<_>>())?;
     let rejected = answer_log_probs(model, &pairs.iter().map(|pair| &pair.1).collect::<Vec<_>>())?;
     Ok((chosen, rejected))
-}
-
-fn constants(values: Vec<f32>, device: &Device) -> Result<Tensor> {
-    if values.iter().any(|value| !value.is_finite()) {
-        bail!("the reference gives an answer the probability 0; it cannot be compared with");
-    }
-    let n = values.len();
-    Tensor::from_vec(values, n, device)
 }

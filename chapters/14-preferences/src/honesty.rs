@@ -10,11 +10,10 @@
 //! 4. **Then DPO on both kinds**: refusals preferred about invented towns, answers about known ones.
 
 use corpus::Town;
-use evaluation::{Score, complete};
-use finetuning::chat::Ending;
+use evaluation::{Completion, Rule, Score, score_completions};
 use finetuning::laboratory::{Laboratory, settings, trainable_copy};
-use finetuning::{Conversation, Example, FactQuestion, Message, fact_questions};
-use generation::{Limits, Sampler, Sampling};
+use finetuning::{Conversation, Example, FactQuestion, fact_questions, question_items};
+use generation::Limits;
 use tokenizer::END;
 use training::Trainer;
 use transformer::Transformer;
@@ -108,24 +107,21 @@ pub fn honesty(laboratory: &Laboratory, model: &Transformer, invented: &[FactQue
     let Laboratory { world, tokenizer, template } = laboratory;
     let model = model.for_inference()?;
     let limits = Limits { max_tokens: 24, stop_tokens: tokenizer.id_of(END).into_iter().collect() };
-    let ask = |questions: &[FactQuestion]| -> anyhow::Result<Vec<String>> {
-        let answer = |question: &FactQuestion| {
-            let prompt = template.encode(tokenizer, &[Message::user(&question.question)], Ending::Prompt)?;
-            Ok(complete(&model, tokenizer, &prompt, Sampler::new(Sampling::Greedy, 0)?, &limits)?)
-        };
-        questions.iter().map(answer).collect()
+    let ask = |questions: &[FactQuestion]| -> anyhow::Result<(Score, Vec<Completion>)> {
+        let items = question_items(tokenizer, template, questions)?;
+        Ok(score_completions(&model, tokenizer, &items, Rule::Equals, &limits)?)
     };
-    let known_questions = fact_questions(world.held_out_towns());
-    let known = ask(&known_questions)?;
-    let is_true = known.iter().zip(&known_questions).map(|(answer, q)| *answer == q.full || *answer == q.curt);
+    let refused = |answers: &[Completion]| Score::count(answers.iter().map(|answer| answer.text == REFUSAL));
+    let (true_about_known, known) = ask(&fact_questions(world.held_out_towns()))?;
+    let (_, invented_answers) = ask(invented)?;
     let refusals = refusing(invented);
     let refusals = refusals.iter().map(|conversation| Example::new(conversation, template, tokenizer));
     let refusals = refusals.collect::<anyhow::Result<Vec<_>>>()?;
     let log_probs = answer_log_probs(&model, &refusals.iter().collect::<Vec<_>>())?;
     Ok(Honesty {
-        refused_invented: Score::count(ask(invented)?.iter().map(|answer| answer == REFUSAL)),
-        refused_known: Score::count(known.iter().map(|answer| answer == REFUSAL)),
-        true_about_known: Score::count(is_true),
+        refused_invented: refused(&invented_answers),
+        refused_known: refused(&known),
+        true_about_known,
         refusal_log_prob: f64::from(log_probs.mean_all()?.to_scalar::<f32>()?),
     })
 }

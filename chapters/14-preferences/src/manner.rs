@@ -1,12 +1,11 @@
 //! How a model answers when it is sampled: in a full sentence, or curtly.
 //!
-//! Greedy decoding would show the more likely manner alone. Sampling shows the share: after finetuning on both manners half and half, about
-//! half of all answers are sentences, and preference optimisation moves that share.
+//! Greedy decoding would show the more likely manner alone. Sampling shows the share: after finetuning on both manners half and half, a model
+//! gives both, and preference optimisation moves the share of sentences.
 
 use candle_core::Result;
-use evaluation::{Score, complete};
-use finetuning::chat::Ending;
-use finetuning::{ChatTemplate, FactQuestion, Message};
+use evaluation::{Rule, Score, complete};
+use finetuning::{ChatTemplate, FactQuestion, question_items};
 use generation::{Limits, Sampler, Sampling};
 use serde::{Deserialize, Serialize};
 use tokenizer::{END, Tokenizer};
@@ -40,16 +39,15 @@ pub fn manner(
     let model = model.for_inference()?;
     let limits = Limits { max_tokens: 32, stop_tokens: tokenizer.id_of(END).into_iter().collect() };
     let (mut sentences, mut truths) = (Vec::new(), Vec::new());
-    for (index, question) in questions.iter().enumerate() {
-        let prompt = template.encode(tokenizer, &[Message::user(&question.question)], Ending::Prompt)?;
+    for (index, item) in question_items(tokenizer, template, questions)?.iter().enumerate() {
         let answers = (0..n_samples).map(|sample| {
             // A seed of its own for each answer: adding a question does not change the others' answers.
             let seed = seed.wrapping_mul(1_000_003).wrapping_add((index * n_samples + sample) as u64);
-            complete(&model, tokenizer, &prompt, Sampler::new(Sampling::at_temperature(1.0), seed)?, &limits)
+            complete(&model, tokenizer, &item.prompt, Sampler::new(Sampling::at_temperature(1.0), seed)?, &limits)
         });
         for answer in answers.collect::<Result<Vec<String>>>()? {
             sentences.push(is_sentence(&answer));
-            truths.push(answer == question.full || answer == question.curt);
+            truths.push(Rule::Equals.accepts(&answer, &item.accepted));
         }
     }
     Ok(MannerReport { full_sentences: Score::count(sentences), true_answers: Score::count(truths) })

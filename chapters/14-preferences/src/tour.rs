@@ -74,6 +74,10 @@ fn percent(score: Score) -> String {
     format!("{:.0}%", 100.0 * score.share())
 }
 
+fn count(score: Score) -> String {
+    format!("{} of {}", score.n_right, score.n_total)
+}
+
 // ANCHOR: honesty
 fn honesties(
     out: &mut dyn Write,
@@ -98,9 +102,9 @@ fn honesties(
         writeln!(
             out,
             "{name:<20}| {:>8} | {:>8} | {:>10} | {:>8.0}",
-            percent(found.refused_invented),
-            percent(found.refused_known),
-            percent(found.true_about_known),
+            count(found.refused_invented),
+            count(found.refused_known),
+            count(found.true_about_known),
             found.refusal_log_prob
         )?;
         Ok(())

@@ -221,11 +221,50 @@ fn pairs_that_do_not_fit_are_counted_and_wrong_settings_refused() {
     };
     let error = refused(&[long], &config(0.1));
     assert!(error.contains("1 of 1 pairs exceed 49 tokens"), "{error}");
-    assert!(refused(&pairs(), &config(0.0)).contains("beta 0"));
-    assert!(refused(&pairs(), &config(f64::NAN)).contains("beta NaN"));
+    for beta in [0.0, -0.1, f64::NAN, f64::INFINITY] {
+        assert!(refused(&pairs(), &config(beta)).contains(&format!("beta {beta} must be")), "{beta}");
+    }
+    for nll_weight in [-1.0, f64::NAN, f64::INFINITY] {
+        let error = refused(&pairs(), &DpoConfig { nll_weight, ..config(0.1) });
+        assert!(error.contains(&format!("nll_weight {nll_weight} must be")), "{error}");
+    }
     assert!(refused(&pairs(), &DpoConfig { batch_size: 0, ..config(0.1) }).contains("batch_size 0"));
+    assert!(refused(&pairs(), &DpoConfig { train: settings(0, 1e-2), ..config(0.1) }).contains("steps 0"));
     let silent = PreferencePair { chosen: vec![], ..pairs()[0].clone() };
     assert!(refused(&[silent], &config(0.1)).contains("pair 0"));
+}
+
+#[test]
+fn the_anchor_adds_the_chosen_answers_cross_entropy_a_token() {
+    let bench = bench();
+    let reference = bench.model.frozen_copy().unwrap();
+    let Bench { tokenizer, template, model } = &bench;
+    let loss = |nll_weight: f64| {
+        let config = DpoConfig { nll_weight, ..config(0.1) };
+        let task = PreferenceTuning::new(model, &reference, tokenizer, template, &pairs(), &config, 0);
+        task.unwrap().next_loss().unwrap().sum.to_scalar::<f32>().unwrap()
+    };
+    let per_token = |pair: &PreferencePair| {
+        let messages = [pair.prompt.as_slice(), &pair.chosen].concat();
+        let example = Example::new(&Conversation { messages }, template, tokenizer).unwrap();
+        let log_prob = answer_log_probs(model, &[&example]).unwrap().to_vec1::<f32>().unwrap()[0];
+        -log_prob / example.is_answer.iter().filter(|is_answer| **is_answer).count() as f32
+    };
+    let expected = 0.5 * pairs().iter().map(per_token).sum::<f32>();
+    let found = loss(0.5) - loss(0.0);
+    assert!((found - expected).abs() < 1e-4, "{found} against {expected}");
+}
+
+#[test]
+fn a_reference_that_cannot_be_compared_with_is_refused_before_training() {
+    let bench = bench();
+    let reference = bench.model.frozen_copy().unwrap();
+    let (_, norm) = reference.parameters().iter().find(|(name, _)| *name == "final_norm").unwrap();
+    norm.set(&(norm.as_tensor() * f64::NAN).unwrap()).unwrap();
+    let Bench { tokenizer, template, model } = &bench;
+    let task = PreferenceTuning::new(model, &reference, tokenizer, template, &pairs(), &config(0.1), 0);
+    let error = task.unwrap_err().to_string();
+    assert!(error.contains("the reference's log-probabilities of a pair are NaN and NaN"), "{error}");
 }
 
 #[test]

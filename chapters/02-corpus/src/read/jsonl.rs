@@ -1,6 +1,7 @@
 //! Documents as JSON lines: one object a line, `{"id", "url", "text", …}`, the form in which corpora are exchanged.
 //!
-//! Only `text` must be there. Other fields are ignored, so that files of other tools can be read as they are.
+//! Only `text` must be there. Other fields are ignored, and so is a byte order mark, so that files of other tools can be
+//! read as they are.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -68,12 +69,16 @@ pub(super) fn read_lines(mut input: impl BufRead, file: &Path, file_id: &str, re
         if n_read == 0 {
             return Ok(());
         }
+        let content = match number {
+            1 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line),
+            _ => &line,
+        };
         let mut n_line = n_read;
         if line.len() == MAX_LINE_BYTES && line.last() != Some(&b'\n') {
             n_line += skip_line(&mut input)?;
             reading.skipped.add(file, offset, format!("line {number}: longer than {MAX_LINE_BYTES} bytes"));
-        } else if !line.trim_ascii().is_empty() {
-            match parse_line(&line, || format!("{file_id}#{number}")) {
+        } else if !content.trim_ascii().is_empty() {
+            match parse_line(content, || format!("{file_id}#{number}")) {
                 Ok(document) => reading.documents.push(document),
                 Err(reason) => reading.skipped.add(file, offset, format!("line {number}: {reason}")),
             }
