@@ -82,6 +82,70 @@ def learning_rate(step, warmup, total, peak, floor):
 print("08 schedule", [(s, r(learning_rate(s, 10, 110, 1.0, 0.1))) for s in (0, 4, 9, 10, 35, 60, 85, 110, 500)])
 
 
+def rms_norm_backward(x, w, g, eps):
+    d = len(x)
+    root = 1 / sqrt(sum(v * v for v in x) / d + eps)
+    through = sum(a * b * c for a, b, c in zip(g, w, x))
+    return [root * g[i] * w[i] - root**3 / d * x[i] * through for i in range(d)], [g[i] * x[i] * root for i in range(d)]
+
+
+print("09 rms_norm backward", r(rms_norm_backward([1, -2, 3], [1, 1, 1], [0.5, -1, 2], 1e-5)))
+print("09 online softmax of [1, 3], [2]", r([exp(-2), exp(-1), 1 + exp(-2) + exp(-1), log(exp(1) + exp(3) + exp(2))]))
+
+
+def attention(q, k, v):  # head_dim 1
+    rows = [[q[i] * k[j] for j in range(i + 1)] for i in range(len(q))]
+    out = [sum(p * w for p, w in zip(softmax(row), v)) for row in rows]
+    return out, [log(sum(exp(s) for s in row)) for row in rows]
+
+
+print("09 attention", r(attention([1, 2, -1], [1, 0.5, 3], [10, 20, 30])))
+
+
+def clipped_adamw(weights, steps, n_targets, decays, max_norm):
+    weights, sums = list(weights), []
+    m, v = [0.0] * len(weights), [0.0] * len(weights)
+    for t, gradients in enumerate(steps, start=1):
+        mean = [g / n_targets for g in gradients]
+        norm = sqrt(sum(g * g for g in mean))
+        mean = [g * min(1, max_norm / norm) for g in mean]
+        for i, g in enumerate(mean):
+            m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.95 * v[i] + 0.05 * g * g
+            update = m[i] / (1 - 0.9**t) / (sqrt(v[i] / (1 - 0.95**t)) + 1e-8)
+            weights[i] = weights[i] * (1 - 0.1 * decays[i]) - 0.1 * update
+        sums.append((norm, list(weights)))
+    return sums
+
+
+print("09 clipped adamw", r(clipped_adamw([1.0, -2.0], [[3, 4], [0.5, -0.2]], 2, [0.1, 0.0], 1.0)))
+
+
+def linear(rows, d_in, d_out):
+    return 2 * rows * d_in * d_out, 4 * (rows * d_in + d_in * d_out + rows * d_out)
+
+
+def block(batch, seq_len, d, heads, ff):
+    rows = batch * seq_len
+    pairs = sum(i + 1 for i in range(seq_len))
+    attended = 4 * (d // heads) * heads * batch * pairs, 4 * 4 * rows * d
+    norm, addition, swiglu = (4 * rows * d, 4 * (2 * rows * d + d)), (rows * d, 12 * rows * d), (5 * rows * ff, 12 * rows * ff)
+    parts = [linear(rows, d, d)] * 4 + [linear(rows, d, ff)] * 2 + [linear(rows, ff, d)]
+    parts += [norm] * 2 + [addition] * 2 + [swiglu, attended]
+    return attended, norm, swiglu, (sum(p[0] for p in parts), sum(p[1] for p in parts))
+
+
+print("09 linear", linear(1, 1000, 1000), linear(2048, 384, 1024))
+print("09 attention, norm, swiglu, block", block(8, 256, 384, 6, 1024), block(1, 1, 1, 1, 1))
+
+
+def cross_entropy(z, target):
+    return -log(softmax(z)[target])
+
+
+print("09 cross-entropy", r([cross_entropy([1, 2, 0.5, -1], t) for t in (0, 1)]), end=" ")
+print(r(cross_entropy([0.3, -1.2, 2, 0.7], 3)), r(cross_entropy([0, -1, -2, -3], 0)))
+
+
 def dpo(pc, pr, rc, rr, beta):
     z = beta * ((pc - rc) - (pr - rr))
     probability_wrong = 1 / (1 + exp(z))

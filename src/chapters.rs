@@ -23,7 +23,7 @@ impl Chapter {
 }
 
 /// All chapters in reading order.
-pub const CHAPTERS: [Chapter; 12] = [
+pub const CHAPTERS: [Chapter; 13] = [
     Chapter { number: 1, name: "tensors", about: "tensors, autograd, gradient checks", tour: tensors::tour },
     Chapter { number: 2, name: "corpus", about: "from web pages to clean text", tour: corpus::tour },
     Chapter { number: 3, name: "tokenizer", about: "byte-level BPE", tour: tokenizer::tour },
@@ -32,6 +32,7 @@ pub const CHAPTERS: [Chapter; 12] = [
     Chapter { number: 6, name: "transformer", about: "the model and what it costs", tour: transformer::tour },
     Chapter { number: 7, name: "generation", about: "sampling and the KV cache", tour: generation::tour },
     Chapter { number: 8, name: "training", about: "loss, AdamW, schedule, checkpoints", tour: training::tour },
+    Chapter { number: 9, name: "kernels", about: "fused operations, their gradients, bfloat16", tour: kernels::tour },
     Chapter { number: 10, name: "evaluation", about: "numbers that mean something", tour: evaluation::tour },
     Chapter { number: 11, name: "pretraining", about: "the whole run and its budget", tour: pretraining::tour },
     Chapter { number: 13, name: "finetuning", about: "from a text predictor to answers", tour: finetuning::tour },

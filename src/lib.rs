@@ -10,6 +10,7 @@
 //! | 6 | [`transformer`]: the model, one definition for all that follows |
 //! | 7 | [`generation`]: sampling and the KV cache |
 //! | 8 | [`training`]: loss, AdamW, schedule, clipping, checkpoints |
+//! | 9 | [`kernels`]: fused operations with a forward and a backward, and bfloat16 |
 //! | 10 | [`evaluation`]: bits per byte, cloze, exact match, intervals |
 //! | 11 | [`pretraining`]: the whole run and its budget |
 //! | 13 | [`finetuning`]: chat templates, loss masks, SFT |
@@ -22,11 +23,13 @@
 #![warn(clippy::print_stdout)]
 
 pub use {
-    attention, batches, corpus, evaluation, finetuning, generation, preferences, pretraining, tensors, tokenizer,
-    training, transformer,
+    attention, batches, corpus, evaluation, finetuning, generation, kernels, preferences, pretraining, tensors,
+    tokenizer, training, transformer,
 };
 
+pub mod bench;
 pub mod chapters;
+pub mod compute;
 pub mod corpus_source;
 pub mod figures;
 pub mod preset;

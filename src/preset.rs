@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokenizer::TrainConfig as TokenizerConfig;
 use transformer::ModelConfig;
 
+use crate::compute::ComputeConfig;
 use crate::corpus_source::CorpusSource;
 use crate::request::WrongRequest;
 
@@ -39,6 +40,9 @@ pub struct RunConfig {
     pub tokenizer: TokenizerConfig,
     /// The model.
     pub model: ModelConfig,
+    /// What it computes on.
+    #[serde(default)]
+    pub compute: ComputeConfig,
     /// Pretraining.
     pub pretrain: PretrainConfig,
     /// Supervised finetuning.
@@ -138,6 +142,7 @@ impl RunConfig {
 
     fn check_parts(&self) -> Result<()> {
         self.world.validate().context("[world]")?;
+        self.compute.validate().context("[compute]")?;
         self.pipeline.validate().context("[pipeline]")?;
         self.tokenizer.validate().context("[tokenizer]")?;
         self.model.validate().context("[model]")?;

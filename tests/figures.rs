@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
-use llm_from_scratch::figures::{FigureError, dpo_loss::dpo_loss, s_curve::s_curve, schedule::schedule};
+use llm_from_scratch::figures::{
+    FigureError, causal_blocks::causal_blocks, dpo_loss::dpo_loss, roofline::roofline, s_curve::s_curve,
+    schedule::schedule,
+};
 
 fn check(name: &str, svg: Result<String, FigureError>) {
     let svg = svg.unwrap();
@@ -29,4 +32,14 @@ fn s_curve_of_chapter_2() {
 #[test]
 fn dpo_loss_of_chapter_14() {
     check("dpo-loss", dpo_loss());
+}
+
+#[test]
+fn causal_blocks_of_chapter_9() {
+    check("causal-blocks", causal_blocks());
+}
+
+#[test]
+fn roofline_of_chapter_9() {
+    check("roofline", roofline());
 }

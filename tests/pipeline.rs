@@ -340,7 +340,7 @@ fn wrong_requests_end_with_2_and_say_the_way_out() {
         (vec!["run", "--config", "half.toml"], "missing field"),
         (vec!["run", "--config", "absent.toml"], "cannot read absent.toml"),
         (vec!["run", "--device", "tpu"], "cpu, cuda, metal"),
-        (vec!["chapter", "9"], "there is no chapter 9"),
+        (vec!["chapter", "12"], "there is no chapter 12"),
         (vec!["generate", "--model", "absent", "--prompt", "x"], "holds no model"),
         (vec!["generate", "--model", "absent", "--prompt", "x", "--temperature", "-1"], "temperature -1"),
         (vec!["generate", "--model", "absent", "--prompt", "x", "--top-k", "5"], "need a --temperature above 0"),

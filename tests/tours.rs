@@ -160,6 +160,7 @@ tours! {
     transformer: 6;
     generation: 7;
     training: 8;
+    kernels: 9;
     evaluation: 10;
     pretraining: 11;
     finetuning: 13;

@@ -1,5 +1,6 @@
 //! The command line, one file a command. Exit code 0: done; 1: failed; 2: a wrong request.
 
+mod bench;
 mod chapter;
 mod chat;
 mod corpus;
@@ -49,6 +50,8 @@ enum Command {
     Chapter(chapter::ChapterArgs),
     /// Work through the book's exercises
     Exercises(exercises::ExercisesArgs),
+    /// Time training, operations and generation on this machine
+    Bench(bench::BenchArgs),
     /// What this machine can do
     Doctor(doctor::DoctorArgs),
 }
@@ -69,6 +72,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Chat(args) => chat::run(&args, out),
         Command::Chapter(args) => chapter::run(&args, out),
         Command::Exercises(args) => exercises::run(&args, out),
+        Command::Bench(args) => bench::run(&args, out),
         Command::Doctor(args) => doctor::run(&args, out),
     };
     match outcome {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use llm_from_scratch::compute::{OpsKind, PrecisionKind};
 use llm_from_scratch::corpus_source::CorpusSource;
 use llm_from_scratch::preset::RunConfig;
 use llm_from_scratch::request::WrongRequest;
@@ -49,6 +50,15 @@ pub(crate) struct RunArgs {
     /// Where to compute [default: cpu]
     #[arg(long, value_enum)]
     pub(crate) device: Option<DeviceKind>,
+    /// What the model computes on [default: fused]
+    #[arg(long, value_enum)]
+    pub(crate) ops: Option<OpsKind>,
+    /// In which precision matrices are multiplied [default: f32]
+    #[arg(long, value_enum)]
+    pub(crate) precision: Option<PrecisionKind>,
+    /// Compute activations again in the backward pass, to save their memory
+    #[arg(long)]
+    pub(crate) recompute: bool,
     /// Print the results as one JSON object on the last line
     #[arg(long)]
     pub(crate) json: bool,
@@ -120,6 +130,9 @@ fn settings(args: &RunArgs) -> Result<RunConfig> {
         config.seed = seed;
     }
     config.minutes = args.minutes.or(config.minutes);
+    config.compute.ops = args.ops.unwrap_or(config.compute.ops);
+    config.compute.precision = args.precision.unwrap_or(config.compute.precision);
+    config.compute.recompute |= args.recompute;
     Ok(config.filled_in()?)
 }
 
@@ -158,6 +171,16 @@ fn refuse_other_settings(args: &RunArgs, found: &RunConfig) -> Result<()> {
             found.minutes.map_or("own steps".into(), |own| own.to_string()),
         );
     }
+    let own = found.compute;
+    if let Some(ops) = args.ops.filter(|ops| *ops != own.ops) {
+        return refuse(&format!("--ops {ops:?}"), format!("{:?}", own.ops));
+    }
+    if let Some(precision) = args.precision.filter(|precision| *precision != own.precision) {
+        return refuse(&format!("--precision {precision:?}"), format!("{:?}", own.precision));
+    }
+    if args.recompute && !own.recompute {
+        return refuse("--recompute", "kept activations".to_string());
+    }
     let argument = match (&args.preset, &args.config) {
         (Some(preset), _) => format!("--preset {preset}"),
         (_, Some(file)) => format!("--config {}", file.display()),
@@ -165,7 +188,8 @@ fn refuse_other_settings(args: &RunArgs, found: &RunConfig) -> Result<()> {
     };
     // What the arguments leave open is as the run has it.
     let (corpus, seed, minutes) = (Some(found.corpus.clone()), Some(found.seed), found.minutes);
-    let asked = settings(&RunArgs { corpus, seed, minutes, ..args.clone() })?;
+    let (ops, precision, recompute) = (Some(own.ops), Some(own.precision), own.recompute);
+    let asked = settings(&RunArgs { corpus, seed, minutes, ops, precision, recompute, ..args.clone() })?;
     if found.may_come_from(&asked) { Ok(()) } else { refuse(&argument, "run.toml".to_string()) }
 }
 

@@ -3,9 +3,11 @@
 //! A figure is SVG text. Axes and labels are drawn in `currentColor`, so that an inlined figure follows the page's theme, light or dark.
 
 pub mod bars;
+pub mod causal_blocks;
 pub mod dpo_loss;
 pub mod funnel;
 pub mod lines;
+pub mod roofline;
 pub mod s_curve;
 pub mod schedule;
 

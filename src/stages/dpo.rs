@@ -11,7 +11,7 @@ use evaluation::Score;
 use finetuning::{ChatTemplate, chat};
 use preferences::{DpoConfig, MannerReport, PreferencePair, PreferenceTuning};
 use serde::{Deserialize, Serialize};
-use training::{RunDir, Trainer};
+use training::RunDir;
 use transformer::Transformer;
 
 use super::evaluate::Answered;
@@ -74,7 +74,9 @@ pub fn prefer(run: &mut Run) -> Result<DpoReport> {
         model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, ModelKind::Base)?;
         return Ok(DpoReport::default());
     }
+    let compute = run.config().compute;
     let (model, tokenizer) = model_folder::load(&run.path(sft::MODEL_FOLDER), run.device())?;
+    let model = compute.place(&model)?;
     let reference = model.frozen_copy()?;
     let folder = RunDir::create(&run.path(TRAINING_FOLDER))?;
     let is_fresh = training::checkpoint::list(&folder.checkpoints())?.is_empty();
@@ -83,11 +85,11 @@ pub fn prefer(run: &mut Run) -> Result<DpoReport> {
     let mut task = PreferenceTuning::new(&model, &reference, &tokenizer, &template, &lessons.pairs, &dpo, seed)?;
     let n_too_long = task.n_too_long();
     if let (Some(budget_s), true) = (time_limit::training_budget(run, started, DPO_SHARE)?, is_fresh) {
-        let fitted = time_limit::fit(&model, &mut task, &dpo.train, budget_s)?;
+        let fitted = time_limit::fit(compute, &model, &mut task, &dpo.train, budget_s)?;
         run.resolve(|config| config.dpo.train = fitted)?;
     }
     let config = run.config().dpo.train.clone();
-    let mut trainer = Trainer::new(&model, config.clone())?;
+    let mut trainer = compute.trainer(&model, config.clone())?;
     trainer.resume(&mut task, &folder)?;
     let mut watch = Watch::new("dpo", config.steps);
     trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;

@@ -10,7 +10,7 @@ use corpus::read_jsonl;
 use evaluation::{BitsPerByte, bits_per_byte};
 use pretraining::Pretraining;
 use serde::{Deserialize, Serialize};
-use training::{RunDir, Trainer};
+use training::RunDir;
 use transformer::{Transformer, n_parameters};
 
 use super::corpus::{HELD_OUT_FILE, first_texts};
@@ -55,16 +55,18 @@ pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
     let tokenizer = super::tokenizer::load(run)?;
     let folder = RunDir::create(&run.path(TRAINING_FOLDER))?;
     let is_fresh = training::checkpoint::list(&folder.checkpoints())?.is_empty();
+    let compute = run.config().compute;
     let model = Transformer::new(run.config().model.clone(), run.config().seed, run.device())?;
+    let model = compute.place(&model)?;
     let before = held_out_bits(run, &model, &tokenizer)?;
     let mut task = task(run, &model)?;
     let share = if run.config().corpus.has_lessons() { PRETRAIN_SHARE } else { PRETRAIN_ALONE_SHARE };
     if let (Some(budget_s), true) = (time_limit::training_budget(run, started, share)?, is_fresh) {
-        let fitted = time_limit::fit(&model, &mut task, &run.config().pretrain.train, budget_s)?;
+        let fitted = time_limit::fit(compute, &model, &mut task, &run.config().pretrain.train, budget_s)?;
         run.resolve(|config| config.pretrain.train = fitted)?;
     }
     let config = run.config().pretrain.train.clone();
-    let mut trainer = Trainer::new(&model, config.clone())?;
+    let mut trainer = compute.trainer(&model, config.clone())?;
     trainer.resume(&mut task, &folder)?;
     let mut watch = Watch::new("pretrain", config.steps);
     trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;

@@ -9,7 +9,7 @@ use evaluation::Score;
 use finetuning::{ChatTemplate, Finetuning, chat};
 use preferences::{MannerReport, manner};
 use serde::{Deserialize, Serialize};
-use training::{RunDir, Task, Trainer};
+use training::{RunDir, Task};
 use transformer::Transformer;
 
 use super::evaluate::Answered;
@@ -57,17 +57,19 @@ pub fn finetune(run: &mut Run) -> Result<SftReport> {
     if lessons.conversations.is_empty() {
         return Ok(SftReport::default());
     }
+    let compute = run.config().compute;
     let (model, tokenizer) = model_folder::load(&run.path(pretrain::MODEL_FOLDER), run.device())?;
+    let model = compute.place(&model)?;
     let folder = RunDir::create(&run.path(TRAINING_FOLDER))?;
     let is_fresh = training::checkpoint::list(&folder.checkpoints())?.is_empty();
     let mut task = task(run, &model, &tokenizer, &lessons)?;
     let val_loss_before = val_loss(&mut task)?;
     if let (Some(budget_s), true) = (time_limit::training_budget(run, started, SFT_SHARE)?, is_fresh) {
-        let fitted = time_limit::fit(&model, &mut task, &run.config().sft.train, budget_s)?;
+        let fitted = time_limit::fit(compute, &model, &mut task, &run.config().sft.train, budget_s)?;
         run.resolve(|config| config.sft.train = fitted)?;
     }
     let config = run.config().sft.train.clone();
-    let mut trainer = Trainer::new(&model, config.clone())?;
+    let mut trainer = compute.trainer(&model, config.clone())?;
     trainer.resume(&mut task, &folder)?;
     let mut watch = Watch::new("sft", config.steps);
     trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;

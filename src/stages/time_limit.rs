@@ -8,10 +8,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 use pretraining::steps_within;
-use training::{Task, TrainConfig, Trainer};
+use training::{Task, TrainConfig};
 use transformer::Transformer;
 
 use super::summary::seconds;
+use crate::compute::ComputeConfig;
 use crate::run::Run;
 
 /// Pretraining's share of the time that is left when it begins. What no stage takes goes to the evaluations and the report.
@@ -43,9 +44,15 @@ pub fn training_budget(run: &Run, started: Instant, share: f64) -> Result<Option
 ///
 /// # Errors
 /// If a step fails.
-pub fn fit(model: &Transformer, task: &mut impl Task, config: &TrainConfig, budget_s: f64) -> Result<TrainConfig> {
+pub fn fit(
+    compute: ComputeConfig,
+    model: &Transformer,
+    task: &mut impl Task,
+    config: &TrainConfig,
+    budget_s: f64,
+) -> Result<TrainConfig> {
     let (weights, state) = (model.parameters().deep_clone()?, task.state());
-    let mut trainer = Trainer::new(model, config.clone())?;
+    let mut trainer = compute.trainer(model, config.clone())?;
     let timing_s = timing_seconds(budget_s);
     let started = Instant::now();
     let mut steps_s = Vec::new();
@@ -129,11 +136,11 @@ mod tests {
         let schedule = Schedule { peak_lr: 0.1, warmup_steps: 10, final_ratio: 0.1 };
         let config: TrainConfig = serde_json::from_value(json!({ "steps": 100, "schedule": schedule })).unwrap();
         let before = weights(&model);
-        let fitted = fit(&model, &mut task, &config, 2.0).unwrap();
+        let fitted = fit(ComputeConfig::default(), &model, &mut task, &config, 2.0).unwrap();
         assert_eq!((weights(&model), task.next), (before, 7));
         assert!(fitted.steps > 1);
         assert_eq!(fitted.schedule.warmup_steps, (fitted.steps as f64 / 10.0).round() as usize);
-        assert_eq!(fit(&model, &mut task, &config, 0.0).unwrap().steps, 1, "no time is left");
+        assert_eq!(fit(ComputeConfig::default(), &model, &mut task, &config, 0.0).unwrap().steps, 1, "no time is left");
     }
 
     #[test]

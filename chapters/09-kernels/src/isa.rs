@@ -1,0 +1,154 @@
+//! One source, several instruction sets, chosen when the program runs.
+//!
+//! A program that is compiled for every x86-64 may use 128-bit registers alone; the machine it runs on has registers of 256 bits (AVX2) or 512
+//! (AVX-512), and an instruction that multiplies and adds at once. [`per_isa!`] compiles the body of a function once for each level, as plain Rust
+//! that LLVM vectorises, and the function picks the level at run time. On AArch64 the portable level already is NEON, which every such CPU has.
+//!
+//! An [`Isa`] can only be had from [`Isa::best`] and [`Isa::available`], which ask the CPU: to have one is the proof that its instructions exist.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+// ANCHOR: isa
+/// A level of instructions that this machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Isa(pub(crate) Level);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// What every CPU of the target has: SSE2 on x86-64, NEON on AArch64.
+    Portable,
+    /// 256-bit registers and fused multiply-add.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// 512-bit registers.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Isa {
+    /// The instructions that every CPU of this target has.
+    pub const PORTABLE: Self = Self(Level::Portable);
+
+    /// All levels of this machine, the portable one first, the widest last.
+    pub fn available() -> &'static [Self] {
+        static AVAILABLE: OnceLock<Vec<Isa>> = OnceLock::new();
+        AVAILABLE.get_or_init(detect)
+    }
+
+    /// The widest level of this machine.
+    pub fn best() -> Self {
+        Self::available().last().copied().unwrap_or(Self::PORTABLE)
+    }
+}
+
+fn detect() -> Vec<Isa> {
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut))]
+    let mut found = vec![Isa::PORTABLE];
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        found.push(Isa(Level::Avx2));
+        let has_avx512 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        if has_avx512 {
+            found.push(Isa(Level::Avx512));
+        }
+    }
+    found
+}
+// ANCHOR_END: isa
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self.0 {
+            Level::Portable if cfg!(target_arch = "aarch64") => "NEON",
+            Level::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => "AVX-512",
+        })
+    }
+}
+
+// ANCHOR: arithmetic
+/// How a level multiplies and adds. Without a fused instruction, `f32::mul_add` is a call into the C library and a hundred times slower.
+pub trait Arithmetic {
+    /// `a · b + c`.
+    fn mul_add(a: f32, b: f32, c: f32) -> f32;
+}
+
+/// One rounding, by an instruction that the CPU has.
+#[derive(Debug, Clone, Copy)]
+pub struct FusedMultiplyAdd;
+
+/// Two roundings.
+#[derive(Debug, Clone, Copy)]
+pub struct MultiplyThenAdd;
+
+impl Arithmetic for FusedMultiplyAdd {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+}
+
+impl Arithmetic for MultiplyThenAdd {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
+    }
+}
+
+/// The arithmetic of the portable level: every AArch64 CPU fuses, not every x86-64 does.
+#[cfg(target_arch = "aarch64")]
+pub type PortableArithmetic = FusedMultiplyAdd;
+/// The arithmetic of the portable level: every AArch64 CPU fuses, not every x86-64 does.
+#[cfg(not(target_arch = "aarch64"))]
+pub type PortableArithmetic = MultiplyThenAdd;
+// ANCHOR_END: arithmetic
+
+// ANCHOR: per_isa
+/// Defines a function whose body is compiled for each level; the first argument of the result is the [`Isa`].
+///
+/// The body must be inlined into each version to be compiled with its instructions, and so must everything it calls: mark helpers
+/// `#[inline(always)]`.
+macro_rules! per_isa {
+    ($(#[$attribute:meta])* $vis:vis fn $name:ident<$arithmetic:ident>($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block) => {
+        $(#[$attribute])*
+        #[allow(clippy::too_many_arguments)]
+        $vis fn $name(isa: $crate::Isa, $($argument: $type),*) $(-> $output)? {
+            #[inline(always)]
+            #[allow(clippy::extra_unused_type_parameters)]
+            fn body<$arithmetic: $crate::isa::Arithmetic>($($argument: $type),*) $(-> $output)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+            fn avx512($($argument: $type),*) $(-> $output)? {
+                body::<$crate::isa::FusedMultiplyAdd>($($argument),*)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2($($argument: $type),*) $(-> $output)? {
+                body::<$crate::isa::FusedMultiplyAdd>($($argument),*)
+            }
+
+            match isa.0 {
+                $crate::isa::Level::Portable => body::<$crate::isa::PortableArithmetic>($($argument),*),
+                // SAFETY: an `Isa` of this level exists only where the CPU was seen to have these instructions.
+                #[cfg(target_arch = "x86_64")]
+                #[allow(unsafe_code)]
+                $crate::isa::Level::Avx2 => unsafe { avx2($($argument),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                #[allow(unsafe_code)]
+                $crate::isa::Level::Avx512 => unsafe { avx512($($argument),*) },
+            }
+        }
+    };
+}
+// ANCHOR_END: per_isa
+pub(crate) use per_isa;

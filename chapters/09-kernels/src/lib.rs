@@ -1,0 +1,46 @@
+//! Chapter 09: fused operations with a forward and a backward, as fast as the machine allows.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`isa`] | one source compiled for several instruction sets, chosen when the program runs |
+//! | [`lanes`] | sums and maxima in sixteen lanes, and an exponential that vectorises |
+//! | [`matrix`] | windows on matrices, and disjoint ones for several threads |
+//! | [`matmul`], [`bf16`] | products in f32 and in bfloat16 |
+//! | [`rms_norm`] | root-mean-square norm |
+//! | [`rope`], [`packed`], [`online_softmax`], [`attention`] | rotary causal grouped-query attention in blocks |
+//! | [`swiglu`] | SwiGLU's product |
+//! | [`embedding`] | rows by token, and the scatter back |
+//! | [`cross_entropy`] | head and log-probabilities in chunks, without all logits |
+//! | [`adamw`] | gradient norm and AdamW in one pass each |
+//! | [`scratch`], [`gradient_store`] | memory that is used again |
+//! | [`ops`] | all of it behind the model's seam: [`Fused`] |
+//! | [`roofline`], [`activation_memory`] | what a step asks of arithmetic and of memory, counted |
+//!
+//! Kernels work on slices and know nothing of tensors; [`ops`] makes candle's operations of them. `cargo run --release -- chapter 9` runs [`tour()`].
+
+pub mod activation_memory;
+pub mod adamw;
+pub mod attention;
+pub mod bf16;
+pub mod cross_entropy;
+pub mod embedding;
+pub mod gradient_store;
+pub mod isa;
+pub mod lanes;
+pub mod matmul;
+pub mod matrix;
+pub mod online_softmax;
+pub mod ops;
+pub mod packed;
+pub mod rms_norm;
+pub mod roofline;
+pub mod rope;
+pub mod scratch;
+mod storage;
+pub mod swiglu;
+pub mod tour;
+
+pub use isa::Isa;
+pub use matmul::Precision;
+pub use ops::{Activations, Fused};
+pub use tour::tour;

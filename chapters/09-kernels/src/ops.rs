@@ -1,0 +1,192 @@
+//! The kernels behind the model's seam: [`Fused`] runs the same [`Transformer`](transformer::Transformer) as the reference operations.
+//!
+//! Each operation comes twice. As a *primitive* (a linear layer, a norm) it is a candle custom op with a backward, and any model may be composed of
+//! them. As a *branch* (half a block) it is one custom op from residual stream to residual stream: candle's backward pass then makes one gradient
+//! tensor where a graph of primitives makes eight, and what the backward needs is chosen by us. Gradients of weights go to a [`GradientStore`].
+//!
+//! What the kernels cannot do (another dtype or device, a cache of keys and values) goes to the reference operations.
+
+mod attention;
+mod attention_branch;
+mod embedding;
+mod feed_forward_branch;
+mod linear;
+mod next_token_loss;
+mod optimizer;
+mod rms_norm;
+mod swiglu;
+
+use std::collections::BTreeMap;
+
+use ::attention::KeyValueStore;
+use candle_core::{CustomOp1, CustomOp2, CustomOp3, Result, Tensor};
+use transformer::{AttentionBranch, AttentionLayout, FeedForwardBranch, Ops, Reference, Weight};
+
+use crate::Isa;
+use crate::gradient_store::GradientStore;
+use crate::matmul::Precision;
+use crate::scratch::Scratch;
+use crate::storage::is_supported;
+
+// ANCHOR: fused
+/// What a branch keeps from its forward to its backward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Activations {
+    /// The results of products and of attention; what is cheap is computed again.
+    #[default]
+    Keep,
+    /// Nothing: the backward pass begins with another forward pass (Chen et al. 2016, arXiv 1604.06174).
+    Recompute,
+}
+
+/// The model's operations on CPU kernels.
+#[derive(Debug, Clone)]
+pub struct Fused {
+    pub(crate) isa: Isa,
+    pub(crate) precision: Precision,
+    pub(crate) activations: Activations,
+    pub(crate) scratch: Scratch,
+    pub(crate) gradients: GradientStore,
+}
+
+impl Fused {
+    /// Kernels at the machine's widest instructions.
+    pub fn new(precision: Precision, activations: Activations) -> Self {
+        Self {
+            isa: Isa::best(),
+            precision,
+            activations,
+            scratch: Scratch::default(),
+            gradients: GradientStore::default(),
+        }
+    }
+
+    /// The same at certain instructions.
+    pub fn with_isa(self, isa: Isa) -> Self {
+        Self { isa, ..self }
+    }
+}
+// ANCHOR_END: fused
+
+// ANCHOR: ops
+impl Ops for Fused {
+    fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor> {
+        if !is_supported(&[&weight.tensor]) || has_derived_weight(&[weight]) {
+            return Reference.embedding(tokens, weight);
+        }
+        apply1(&weight.tensor, embedding::Embedding::new(self, tokens, weight)?)
+    }
+
+    fn linear(&self, x: &Tensor, weight: &Weight) -> Result<Tensor> {
+        if !is_supported(&[x, &weight.tensor]) {
+            return Reference.linear(x, weight);
+        }
+        apply2(&x.contiguous()?, &weight.tensor, linear::Linear::new(self, weight))
+    }
+
+    fn rms_norm(&self, x: &Tensor, weight: &Weight, eps: f64) -> Result<Tensor> {
+        if !is_supported(&[x, &weight.tensor]) {
+            return Reference.rms_norm(x, weight, eps);
+        }
+        apply2(&x.contiguous()?, &weight.tensor, rms_norm::RmsNorm::new(self, weight, eps))
+    }
+
+    fn attention(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        layout: AttentionLayout,
+        store: &mut dyn KeyValueStore,
+    ) -> Result<Tensor> {
+        if store.remembers() || !is_supported(&[q, k, v]) {
+            return Reference.attention(q, k, v, layout, store);
+        }
+        let op = attention::Attention::new(self, q, layout)?;
+        apply3(&q.contiguous()?, &k.contiguous()?, &v.contiguous()?, op)
+    }
+
+    fn swiglu(&self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+        if !is_supported(&[gate, up]) {
+            return Reference.swiglu(gate, up);
+        }
+        apply2(&gate.contiguous()?, &up.contiguous()?, swiglu::SwiGlu::new(self))
+    }
+
+    fn target_log_probs(&self, hidden: &Tensor, head: &Weight, targets: &Tensor) -> Result<Tensor> {
+        if !is_supported(&[hidden, &head.tensor]) {
+            return Reference.target_log_probs(hidden, head, targets);
+        }
+        apply2(&hidden.contiguous()?, &head.tensor, next_token_loss::TargetLogProbs::new(self, head, targets)?)
+    }
+
+    fn next_token_loss(
+        &self,
+        hidden: &Tensor,
+        head: &Weight,
+        targets: &Tensor,
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let is_training = hidden.track_op() && head.tensor.is_variable();
+        if !is_training || !is_supported(&[hidden, &head.tensor]) {
+            let log_probs = self.target_log_probs(hidden, head, targets)?;
+            let counted = mask.map_or_else(|| Ok(log_probs.clone()), |mask| &log_probs * mask)?;
+            return counted.sum_all()?.neg();
+        }
+        apply1(&hidden.contiguous()?, next_token_loss::NextTokenLoss::new(self, head, targets, mask)?)
+    }
+
+    fn attention_branch(
+        &self,
+        x: &Tensor,
+        branch: &AttentionBranch,
+        eps: f64,
+        layout: AttentionLayout,
+        store: &mut dyn KeyValueStore,
+    ) -> Result<Tensor> {
+        let AttentionBranch { norm, q, k, v, o } = branch;
+        if store.remembers() || !can_fuse(x, &[norm, q, k, v, o]) {
+            return branch.compose(self, x, eps, layout, store);
+        }
+        apply1(&x.contiguous()?, attention_branch::AttentionBranchOp::new(self, branch, eps, x, layout)?)
+    }
+
+    fn feed_forward_branch(&self, x: &Tensor, branch: &FeedForwardBranch, eps: f64) -> Result<Tensor> {
+        let FeedForwardBranch { norm, gate, up, down } = branch;
+        if !can_fuse(x, &[norm, gate, up, down]) {
+            return branch.compose(self, x, eps);
+        }
+        apply1(&x.contiguous()?, feed_forward_branch::FeedForwardBranchOp::new(self, branch, eps))
+    }
+
+    fn take_gradients(&self) -> BTreeMap<String, Tensor> {
+        self.gradients.take()
+    }
+
+    fn uses_all_cores(&self) -> bool {
+        true
+    }
+}
+// ANCHOR_END: ops
+
+/// Whether a branch can be one op: all numbers are where the kernels work, and no weight is the result of other operations, whose gradient
+/// candle's graph would want to have.
+fn can_fuse(x: &Tensor, weights: &[&Weight]) -> bool {
+    is_supported(&[x]) && weights.iter().all(|weight| is_supported(&[&weight.tensor])) && !has_derived_weight(weights)
+}
+
+fn has_derived_weight(weights: &[&Weight]) -> bool {
+    weights.iter().any(|weight| weight.tensor.track_op() && !weight.tensor.is_variable())
+}
+
+fn apply1<C: CustomOp1 + 'static + Send + Sync>(x: &Tensor, op: C) -> Result<Tensor> {
+    if x.track_op() { x.apply_op1(op) } else { x.apply_op1_no_bwd(&op) }
+}
+
+fn apply2<C: CustomOp2 + 'static + Send + Sync>(a: &Tensor, b: &Tensor, op: C) -> Result<Tensor> {
+    if a.track_op() || b.track_op() { a.apply_op2(b, op) } else { a.apply_op2_no_bwd(b, &op) }
+}
+
+fn apply3<C: CustomOp3 + 'static + Send + Sync>(a: &Tensor, b: &Tensor, c: &Tensor, op: C) -> Result<Tensor> {
+    if a.track_op() || b.track_op() || c.track_op() { a.apply_op3(b, c, op) } else { a.apply_op3_no_bwd(b, c, &op) }
+}

@@ -1,0 +1,53 @@
+//! From tensors to slices.
+
+use std::ops::Deref;
+
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
+
+/// The numbers of a storage that candle hands to an operation.
+///
+/// # Errors
+/// If they are not contiguous f32.
+pub(crate) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(values), Some((start, end))) => Ok(&values[start..end]),
+        (CpuStorage::F32(_), None) => {
+            bail!("a kernel wants contiguous tensors, this one has strides {:?}", layout.stride())
+        }
+        _ => bail!("a kernel wants f32"),
+    }
+}
+
+/// A tensor's storage while it is read.
+pub(crate) struct Reading<'a> {
+    storage: Box<dyn Deref<Target = Storage> + 'a>,
+    layout: &'a Layout,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn of(tensor: &'a Tensor) -> Self {
+        let (storage, layout) = tensor.storage_and_layout();
+        Self { storage: Box::new(storage), layout } // candle does not name the guard's type.
+    }
+
+    /// The numbers.
+    ///
+    /// # Errors
+    /// If they are not contiguous f32 on the CPU.
+    pub(crate) fn slice(&self) -> Result<&[f32]> {
+        match &**self.storage {
+            Storage::Cpu(storage) => slice(storage, self.layout),
+            _ => bail!("a CPU kernel wants tensors on the CPU"),
+        }
+    }
+}
+
+/// A tensor on the CPU from its numbers.
+pub(crate) fn tensor(values: Vec<f32>, shape: &Shape) -> Result<Tensor> {
+    Tensor::from_vec(values, shape, &Device::Cpu)
+}
+
+/// Whether the kernels can work on these tensors.
+pub(crate) fn is_supported(tensors: &[&Tensor]) -> bool {
+    tensors.iter().all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32)
+}

@@ -1,0 +1,44 @@
+//! Benchmarks that anyone can repeat: a training step, single operations, generation. They print medians of many repetitions, beside what the
+//! machine could do at best.
+
+pub mod decode;
+pub mod ops;
+pub mod peak;
+pub mod train;
+
+use std::time::Instant;
+
+/// The upper one of two middle values; NaN if there is none.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Seconds that `work` takes.
+///
+/// # Errors
+/// If `work` fails.
+pub fn seconds<R>(work: impl FnOnce() -> anyhow::Result<R>) -> anyhow::Result<(f64, R)> {
+    let started = Instant::now();
+    let result = work()?;
+    Ok((started.elapsed().as_secs_f64(), result))
+}
+
+/// The most memory that this process has held so far, in megabytes. Known on Linux alone.
+pub fn peak_resident_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_values() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert!(median(vec![]).is_nan());
+    }
+}

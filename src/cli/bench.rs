@@ -1,0 +1,188 @@
+//! `llm bench`: times that anyone can repeat.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use llm_from_scratch::bench::train::StepShape;
+use llm_from_scratch::bench::{decode, ops, train};
+use llm_from_scratch::compute::{ComputeConfig, OpsKind, PrecisionKind};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  llm bench train --shape d_model=384,n_layers=6,n_heads=6,n_kv_heads=6,d_ff=1024,seq_len=256,batch=8,vocab_size=4096 --precision bf16\n  llm bench ops\n  llm bench decode --model runs/world/model"
+)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// A training step: median seconds, tokens per second, memory, share of the machine's peak
+    Train(TrainArgs),
+    /// Every operation: time and error on kernels and on the reference operations
+    Ops(OpsArgs),
+    /// Generation with a model folder, one token at a time
+    Decode(DecodeArgs),
+}
+
+/// What all benchmarks need to know.
+#[derive(Debug, Args)]
+struct Machine {
+    /// What the model computes on
+    #[arg(long, value_enum, default_value_t)]
+    ops: OpsKind,
+    /// In which precision matrices are multiplied
+    #[arg(long, value_enum, default_value_t)]
+    precision: PrecisionKind,
+    /// Threads [default: one a core]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct TrainArgs {
+    /// Sizes of model and batch, as name=number pairs
+    #[arg(long)]
+    shape: StepShape,
+    /// Steps that are timed, after two that are not
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    steps: u16,
+    /// Compute activations again in the backward pass
+    #[arg(long)]
+    recompute: bool,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+#[derive(Debug, Args)]
+struct OpsArgs {
+    /// Repetitions of each operation
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
+    repetitions: u16,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+#[derive(Debug, Args)]
+struct DecodeArgs {
+    /// A model folder
+    #[arg(long)]
+    model: PathBuf,
+    /// Tokens to generate
+    #[arg(long, default_value_t = 64)]
+    tokens: usize,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+impl Machine {
+    fn compute(&self, recompute: bool) -> ComputeConfig {
+        ComputeConfig { ops: self.ops, precision: self.precision, recompute }
+    }
+
+    /// Runs `work` on as many threads as were asked for.
+    fn run<R: Send>(&self, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+        let threads = self.threads.map_or(0, usize::from);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
+        pool.install(work)
+    }
+}
+
+pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<()> {
+    match &args.what {
+        What::Train(args) => run_train(args, out),
+        What::Ops(args) => run_ops(args, out),
+        What::Decode(args) => run_decode(args, out),
+    }
+}
+
+fn run_train(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
+    let compute = args.machine.compute(args.recompute);
+    let found = args.machine.run(|| train::train(&args.shape, compute, usize::from(args.steps)))?;
+    if args.machine.json {
+        writeln!(out, "{}", serde_json::to_string(&found)?)?;
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{:.1} M parameters on {} threads ({}), {:?} operations in {:?}",
+        found.n_parameters as f64 / 1e6,
+        found.threads,
+        kernels::Isa::best(),
+        compute.ops,
+        compute.precision
+    )?;
+    writeln!(out, "step        {:.1} ms (median)", found.step_seconds * 1e3)?;
+    writeln!(out, "tokens      {:.0} per second", found.tokens_per_s)?;
+    writeln!(
+        out,
+        "arithmetic  {:.0} GFLOP/s, {:.0}% of the {:.0} that a large product reaches",
+        found.gflops,
+        100.0 * found.mfu,
+        found.peak_gflops
+    )?;
+    if let Some(megabytes) = found.peak_resident_mb {
+        writeln!(out, "memory      {megabytes:.0} MB at most")?;
+    }
+    writeln!(out, "loss        {:.4} -> {:.4}", found.losses[0], found.losses[1])?;
+    Ok(())
+}
+
+fn run_ops(args: &OpsArgs, out: &mut dyn Write) -> Result<()> {
+    let precision = match args.machine.precision {
+        PrecisionKind::F32 => kernels::Precision::F32,
+        PrecisionKind::Bf16 => kernels::Precision::Bf16,
+    };
+    let found = args.machine.run(|| ops::ops(ops::OpSizes::default(), precision, usize::from(args.repetitions)))?;
+    if args.machine.json {
+        writeln!(out, "{}", serde_json::to_string(&found)?)?;
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{:<16} {:>13} {:>9} {:>7} {:>12} {:>15}",
+        "operation", "reference ms", "fused ms", "faster", "value error", "gradient error"
+    )?;
+    for op in found {
+        writeln!(
+            out,
+            "{:<16} {:>13.2} {:>9.2} {:>6.1}x {:>12.1e} {:>15.1e}",
+            op.name,
+            op.reference_ms,
+            op.fused_ms,
+            op.reference_ms / op.fused_ms,
+            op.value_error,
+            op.gradient_error
+        )?;
+    }
+    Ok(())
+}
+
+fn run_decode(args: &DecodeArgs, out: &mut dyn Write) -> Result<()> {
+    let compute = args.machine.compute(false);
+    let found = args.machine.run(|| decode::decode(&args.model, compute, args.tokens))?;
+    if args.machine.json {
+        writeln!(out, "{}", serde_json::to_string(&found)?)?;
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{:.1} M parameters on {} threads: {:.2} ms a token, {:.0} tokens per second",
+        found.n_parameters as f64 / 1e6,
+        found.threads,
+        found.token_ms,
+        found.tokens_per_s
+    )?;
+    writeln!(
+        out,
+        "weights come in at {:.1} GB/s; a copy of memory reaches {:.1} GB/s",
+        found.weights_gb_per_s, found.copy_gb_per_s
+    )?;
+    Ok(())
+}
