@@ -120,7 +120,7 @@ pub fn train(shape: &StepShape, compute: ComputeConfig, steps: usize) -> Result<
         OpsKind::Fused => 1,
     };
     let model = compute.place(&Transformer::new(config, 0, &Device::Cpu)?)?;
-    let mut task = FixedTokens { model: &model, shape, n_parts: micro_batches };
+    let mut task = FixedTokens { model: &model, shape, n_parts: micro_batches, part: 0 };
     let settings = TrainConfig {
         steps: steps + WARMUP_STEPS,
         micro_batches,
@@ -165,11 +165,12 @@ pub fn train(shape: &StepShape, compute: ComputeConfig, steps: usize) -> Result<
     })
 }
 
-/// The same tokens in every step.
+/// The same tokens in every step, in so many parts.
 struct FixedTokens<'a> {
     model: &'a Transformer,
     shape: &'a StepShape,
     n_parts: usize,
+    part: usize,
 }
 
 impl Task for FixedTokens<'_> {
@@ -177,7 +178,9 @@ impl Task for FixedTokens<'_> {
 
     fn next_batch(&mut self) -> candle_core::Result<Batch> {
         let (batch, seq_len, vocab_size) = (self.shape.batch / self.n_parts, self.shape.seq_len, self.shape.vocab_size);
-        let inputs: Vec<u32> = (0..batch * seq_len).map(|i| (i * 7919 % vocab_size) as u32).collect();
+        let start = self.part * batch * seq_len;
+        self.part = (self.part + 1) % self.n_parts;
+        let inputs: Vec<u32> = (start..start + batch * seq_len).map(|i| (i * 7919 % vocab_size) as u32).collect();
         let targets: Vec<u32> = inputs.iter().map(|&token| (token * 31 + 7) % vocab_size as u32).collect();
         let tensor = |ids: Vec<u32>| Tensor::from_vec(ids, (batch, seq_len), &Device::Cpu);
         Ok(Batch { inputs: tensor(inputs)?, targets: tensor(targets)?, mask: None })

@@ -2,7 +2,7 @@
 //!
 //! $$c_{ij} = \sum_p \operatorname{bf16}(a_{ip}) \operatorname{bf16}(b_{pj})$$
 //! for $a$ (m × k) and $b$ (k × n) that are f32 in memory. Rounding is to nearest, ties to even; a NaN stays a NaN. A bfloat16 has the exponent of an f32
-//! and 8 bits of its mantissa, so a product of two is exact in f32, and only the sums round again.
+//! and 8 significant bits (7 of them stored), so a product of two is exact in f32, and only the sums round again.
 //!
 //! A CPU with `vdpbf16ps` multiplies and adds 32 pairs of bfloat16 by one instruction, where that for f32 takes 16. There `blocked` computes the product;
 //! elsewhere the rounded factors stay f32 and go to the f32 product. The two add in a different order, and `vdpbf16ps` takes numbers below

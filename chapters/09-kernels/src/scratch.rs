@@ -1,7 +1,7 @@
 //! Buffers that are used again.
 //!
 //! A training step asks for the same few sizes thousands of times. A fresh allocation of megabytes comes from the kernel page by page, each zeroed on
-//! first touch, and goes back when it is freed; in a stock step that is two fifths of the time. A pool keeps what was given back.
+//! first touch, and goes back when it is freed. A pool keeps what was given back.
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
