@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use llm_from_scratch::compute::{OpsKind, PrecisionKind};
 use llm_from_scratch::corpus_source::CorpusSource;
 use llm_from_scratch::preset::RunConfig;
@@ -173,10 +173,10 @@ fn refuse_other_settings(args: &RunArgs, found: &RunConfig) -> Result<()> {
     }
     let own = found.compute;
     if let Some(ops) = args.ops.filter(|ops| *ops != own.ops) {
-        return refuse(&format!("--ops {ops:?}"), format!("{:?}", own.ops));
+        return refuse(&format!("--ops {}", name_of(&ops)), name_of(&own.ops));
     }
     if let Some(precision) = args.precision.filter(|precision| *precision != own.precision) {
-        return refuse(&format!("--precision {precision:?}"), format!("{:?}", own.precision));
+        return refuse(&format!("--precision {}", name_of(&precision)), name_of(&own.precision));
     }
     if args.recompute && !own.recompute {
         return refuse("--recompute", "kept activations".to_string());
@@ -191,6 +191,11 @@ fn refuse_other_settings(args: &RunArgs, found: &RunConfig) -> Result<()> {
     let (ops, precision, recompute) = (Some(own.ops), Some(own.precision), own.recompute);
     let asked = settings(&RunArgs { corpus, seed, minutes, ops, precision, recompute, ..args.clone() })?;
     if found.may_come_from(&asked) { Ok(()) } else { refuse(&argument, "run.toml".to_string()) }
+}
+
+/// A value as the command line spells it.
+fn name_of(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
 }
 
 #[cfg(test)]
