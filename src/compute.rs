@@ -31,6 +31,15 @@ pub enum PrecisionKind {
     Bf16,
 }
 
+impl From<PrecisionKind> for Precision {
+    fn from(kind: PrecisionKind) -> Self {
+        match kind {
+            PrecisionKind::F32 => Self::F32,
+            PrecisionKind::Bf16 => Self::Bf16,
+        }
+    }
+}
+
 /// How a run computes.
 // ANCHOR: compute
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -69,11 +78,7 @@ impl ComputeConfig {
     }
 
     fn kernels(self) -> Fused {
-        let precision = match self.precision {
-            PrecisionKind::F32 => Precision::F32,
-            PrecisionKind::Bf16 => Precision::Bf16,
-        };
-        Fused::new(precision, if self.recompute { Activations::Recompute } else { Activations::Keep })
+        Fused::new(self.precision.into(), if self.recompute { Activations::Recompute } else { Activations::Keep })
     }
 
     /// Checks that the settings fit each other.

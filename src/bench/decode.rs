@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use candle_core::Device;
 use generation::{Generator, Limits, Sampler, Sampling};
+use pretraining::median;
 use serde::Serialize;
 use transformer::n_parameters;
 
 use super::peak::peak_bandwidth;
-use super::{median, peak_resident_mb};
+use super::peak_resident_mb;
 use crate::compute::ComputeConfig;
 use crate::stages::model_folder;
 
@@ -57,7 +58,8 @@ pub fn decode(folder: &Path, compute: ComputeConfig, n_tokens: usize) -> Result<
         times.push(started.elapsed().as_secs_f64());
     }
     let peak_resident_mb = peak_resident_mb();
-    let (n_tokens, token_s) = (times.len(), median(times));
+    let token_s = median(&times).context("no token was generated")?;
+    let n_tokens = times.len();
     let config = model.config();
     // The embedding is looked up, not read; a tied head reads it.
     let head_twice = if config.tie_embeddings { 0 } else { config.vocab_size * config.d_model };

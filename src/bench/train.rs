@@ -5,13 +5,14 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 use batches::Batch;
 use candle_core::{Device, Tensor};
+use pretraining::median;
 use serde::{Deserialize, Serialize};
 use training::{MicroLoss, Schedule, Task, TrainConfig, next_token_loss};
 use transformer::{ModelConfig, Transformer, flops_per_token, n_parameters};
 
 use super::peak::peak_flops;
-use super::{median, peak_resident_mb, seconds};
-use crate::compute::{ComputeConfig, OpsKind, PrecisionKind};
+use super::{peak_resident_mb, seconds};
+use crate::compute::{ComputeConfig, OpsKind};
 use crate::request::WrongRequest;
 
 /// Sizes of model and batch.
@@ -142,12 +143,8 @@ pub fn train(shape: &StepShape, compute: ComputeConfig, steps: usize) -> Result<
         }
     }
     let peak_resident_mb = peak_resident_mb();
-    let precision = match compute.precision {
-        PrecisionKind::F32 => kernels::Precision::F32,
-        PrecisionKind::Bf16 => kernels::Precision::Bf16,
-    };
-    let peak_gflops = peak_flops(precision) / 1e9;
-    let step_seconds = median(times);
+    let peak_gflops = peak_flops(compute.precision.into()) / 1e9;
+    let step_seconds = median(&times).context("no step was timed")?;
     let tokens = (shape.batch * shape.seq_len) as f64;
     let gflops = flops_per_token(model.config(), shape.seq_len) * tokens / step_seconds / 1e9;
     Ok(TrainBench {

@@ -135,11 +135,9 @@ fn run_train(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
 }
 
 fn run_ops(args: &OpsArgs, out: &mut dyn Write) -> Result<()> {
-    let precision = match args.machine.precision {
-        PrecisionKind::F32 => kernels::Precision::F32,
-        PrecisionKind::Bf16 => kernels::Precision::Bf16,
-    };
-    let found = args.machine.run(|| ops::ops(ops::OpSizes::default(), precision, usize::from(args.repetitions)))?;
+    let precision = args.machine.precision;
+    let found =
+        args.machine.run(|| ops::ops(ops::OpSizes::default(), precision.into(), usize::from(args.repetitions)))?;
     if args.machine.json {
         writeln!(out, "{}", serde_json::to_string(&found)?)?;
         return Ok(());

@@ -1,5 +1,6 @@
 //! Chapter 9: which blocks of scores causal attention computes.
 
+use kernels::attention::{KEY_BLOCK, QUERY_BLOCK};
 use plotters::prelude::*;
 
 use super::{FONT, FONT_SIZE, FigureError, INK, PALETTE, svg};
@@ -7,9 +8,9 @@ use super::{FONT, FONT_SIZE, FigureError, INK, PALETTE, svg};
 /// Blocks of queries, from top to bottom.
 const N_QUERY_BLOCKS: i32 = 16;
 /// A block of keys is as long as this many blocks of queries.
-const KEY_BLOCK: i32 = 8;
+const QUERY_BLOCKS_PER_KEY_BLOCK: i32 = (KEY_BLOCK / QUERY_BLOCK) as i32;
 
-/// Draws the scores of a sequence of 1,024: a block of 64 queries at a time goes through the keys in blocks of 512.
+/// Draws the scores of a sequence: one block of queries at a time goes through the keys, block by block.
 ///
 /// # Errors
 /// If drawing fails.
@@ -24,15 +25,20 @@ pub fn causal_blocks() -> Result<String, FigureError> {
         let rectangle = |(left, top): (i32, i32), (right, bottom): (i32, i32), style: ShapeStyle| {
             Rectangle::new([(left, top), (right, bottom)], style)
         };
-        area.draw(&Text::new("keys, in blocks of 512", (LEFT, 10), font()))?;
+        area.draw(&Text::new(format!("keys, in blocks of {KEY_BLOCK}"), (LEFT, 10), font()))?;
         area.draw(&Text::new("queries,", (10, TOP + 4), font()))?;
         area.draw(&Text::new("in blocks", (10, TOP + 22), font()))?;
-        area.draw(&Text::new("of 64", (10, TOP + 40), font()))?;
+        area.draw(&Text::new(format!("of {QUERY_BLOCK}"), (10, TOP + 40), font()))?;
         for row in 0..N_QUERY_BLOCKS {
             let (top, bottom) = (TOP + row * CELL, TOP + (row + 1) * CELL);
             let blocks: Vec<_> = (0..=row)
-                .step_by(KEY_BLOCK as usize)
-                .map(|start| ((LEFT + start * CELL, top), (LEFT + (row + 1).min(start + KEY_BLOCK) * CELL, bottom)))
+                .step_by(QUERY_BLOCKS_PER_KEY_BLOCK as usize)
+                .map(|start| {
+                    (
+                        (LEFT + start * CELL, top),
+                        (LEFT + (row + 1).min(start + QUERY_BLOCKS_PER_KEY_BLOCK) * CELL, bottom),
+                    )
+                })
                 .collect();
             for (corner, opposite) in &blocks {
                 area.draw(&rectangle(*corner, *opposite, PALETTE[0].mix(0.75).filled()))?;

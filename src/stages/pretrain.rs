@@ -8,7 +8,7 @@ use anyhow::Result;
 use batches::Shards;
 use corpus::read_jsonl;
 use evaluation::{BitsPerByte, bits_per_byte};
-use pretraining::Pretraining;
+use pretraining::{Pretraining, median};
 use serde::{Deserialize, Serialize};
 use training::RunDir;
 use transformer::{Transformer, n_parameters};
@@ -78,7 +78,8 @@ pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
         n_parameters: n_parameters(model.config()),
         steps: config.steps,
         n_tokens: last.map_or(0, |metrics| metrics.n_tokens),
-        tokens_per_s: median(metrics.iter().map(|metrics| metrics.tokens_per_s).collect()),
+        tokens_per_s: median(&metrics.iter().map(|metrics| metrics.tokens_per_s).collect::<Vec<_>>())
+            .unwrap_or(f64::NAN),
         loss: last.map_or(f64::NAN, |metrics| metrics.loss),
         val_loss: last.and_then(|metrics| metrics.extras.get("val_loss").copied()).unwrap_or(f64::NAN),
         before,
@@ -97,12 +98,6 @@ fn held_out_bits(run: &Run, model: &Transformer, tokenizer: &Tokenizer) -> Resul
     const MAX_BYTES: usize = 200_000;
     let documents = read_jsonl(&run.path(HELD_OUT_FILE))?.documents;
     Ok(bits_per_byte(&model.for_inference()?, tokenizer, &first_texts(&documents, MAX_BYTES))?)
-}
-
-/// The upper one of two middle values; NaN if there is none.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 impl fmt::Display for PretrainReport {

@@ -97,12 +97,7 @@ pub trait Ops: Debug + Send + Sync {
         targets: &Tensor,
         mask: Option<&Tensor>,
     ) -> Result<Tensor> {
-        let log_probs = self.target_log_probs(hidden, head, targets)?;
-        let counted = match mask {
-            Some(mask) => (log_probs * mask)?,
-            None => log_probs,
-        };
-        counted.sum_all()?.neg()
+        summed_loss(self.target_log_probs(hidden, head, targets)?, mask)
     }
 
     /// A block's attention branch; see [`AttentionBranch::compose`].
@@ -140,6 +135,18 @@ pub trait Ops: Debug + Send + Sync {
     }
 }
 // ANCHOR_END: ops
+
+/// Minus the sum of log-probabilities that count: those whose `mask`, of the same shape, is 1, or all.
+///
+/// # Errors
+/// If the shapes differ.
+pub fn summed_loss(log_probs: Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+    let counted = match mask {
+        Some(mask) => (log_probs * mask)?,
+        None => log_probs,
+    };
+    counted.sum_all()?.neg()
+}
 
 // ANCHOR: reference
 /// The operations in stock candle ops, each with a backward.

@@ -29,10 +29,10 @@ use crate::rope::{Tables, rotate, rotate_back};
 pub use crate::packed::Shape;
 
 /// Queries of a block: more would compute more scores above the diagonal, fewer would read the keys more often.
-const QUERY_BLOCK: usize = 64;
+pub const QUERY_BLOCK: usize = 64;
 
 /// Keys of a block: its scores and their gradients stay in the second-level cache.
-const KEY_BLOCK: usize = 512;
+pub const KEY_BLOCK: usize = 512;
 
 // A block of keys that a block of queries reaches then begins no later than these queries: each of them sees a key of it.
 const _: () = assert!(KEY_BLOCK.is_multiple_of(QUERY_BLOCK));

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 
 use ::attention::KeyValueStore;
 use candle_core::{CustomOp1, CustomOp2, CustomOp3, Result, Tensor};
+use transformer::ops::summed_loss;
 use transformer::{AttentionBranch, AttentionLayout, FeedForwardBranch, Ops, Reference, Weight};
 
 use crate::Isa;
@@ -129,9 +130,7 @@ impl Ops for Fused {
     ) -> Result<Tensor> {
         let is_training = hidden.track_op() && head.tensor.is_variable();
         if !is_training || !is_supported(&[hidden, &head.tensor]) {
-            let log_probs = self.target_log_probs(hidden, head, targets)?;
-            let counted = mask.map_or_else(|| Ok(log_probs.clone()), |mask| &log_probs * mask)?;
-            return counted.sum_all()?.neg();
+            return summed_loss(self.target_log_probs(hidden, head, targets)?, mask);
         }
         apply1(&hidden.contiguous()?, next_token_loss::NextTokenLoss::new(self, head, targets, mask)?)
     }

@@ -24,18 +24,29 @@ pub fn run_flops(config: &ModelConfig, seq_len: usize, n_tokens: f64) -> f64 {
 ///
 /// At least 1. Returns 1 too if nothing was measured.
 pub fn steps_within(budget_s: f64, measured_s: &[f64]) -> usize {
-    let mut sorted = measured_s.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.get(sorted.len() / 2) {
-        Some(median) if *median > 0.0 => ((budget_s / median) as usize).max(1),
+    match median(measured_s) {
+        Some(median) if median > 0.0 => ((budget_s / median) as usize).max(1),
         _ => 1,
     }
+}
+
+/// The upper one of two middle values, or `None` if there is none.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied()
 }
 // ANCHOR_END: budget
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_middle_of_values() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[]), None);
+    }
 
     #[test]
     fn the_median_step_decides() {

@@ -14,6 +14,6 @@ pub mod task;
 pub mod tour;
 
 pub use baseline::{Baselines, baselines};
-pub use budget::{chinchilla_tokens, run_flops, steps_within};
+pub use budget::{chinchilla_tokens, median, run_flops, steps_within};
 pub use task::{PretrainConfig, Pretraining};
 pub use tour::tour;
