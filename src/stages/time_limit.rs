@@ -61,7 +61,7 @@ pub fn fit(
         trainer.train_step(task)?;
         steps_s.push(step_started.elapsed().as_secs_f64());
     }
-    model.parameters().assign(&weights.tensors().collect())?;
+    model.assign(&weights.tensors().collect())?;
     task.restore(&state)?;
     Ok(with_steps(config, steps_within(budget_s - started.elapsed().as_secs_f64(), &steps_s)))
 }

@@ -4,6 +4,7 @@
 //! $1/\sqrt{2\,n_{layers}}$ (Radford et al. 2019, GPT-2, section 2.3), so that the stream's variance does not grow with depth. Gains of
 //! norms start at 1.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use attention::{KeyValueStore, NoStore, Rope};
@@ -171,6 +172,16 @@ impl Transformer {
     /// The trainable variables.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    /// Gives every weight a new value, by name, and tells the operations.
+    ///
+    /// # Errors
+    /// As [`Parameters::assign`].
+    pub fn assign(&self, values: &HashMap<String, Tensor>) -> Result<()> {
+        self.parameters.assign(values)?;
+        self.ops.weights_changed();
+        Ok(())
     }
 
     /// Where the weights are.

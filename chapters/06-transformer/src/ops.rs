@@ -129,6 +129,9 @@ pub trait Ops: Debug + Send + Sync {
         BTreeMap::new()
     }
 
+    /// Tells that weights were changed by another than these operations' own optimiser: what was made of them must be made again.
+    fn weights_changed(&self) {}
+
     /// Whether one operation keeps all cores of the CPU busy. If not, a trainer computes several micro-batches side by side.
     fn uses_all_cores(&self) -> bool {
         false

@@ -108,7 +108,7 @@ pub fn load(path: &Path, config: &TrainConfig, model: &Transformer, optimizer: &
     let moments = read_safetensors(&path.join(OPTIMIZER_FILE)).map_err(damaged)?;
     let weights = Transformer::load(path, model.device()).map_err(damaged)?;
     optimizer.restore(state.step, &moments).map_err(damaged)?;
-    model.parameters().assign(&weights.parameters().tensors().collect())?;
+    model.assign(&weights.parameters().tensors().collect())?;
     Ok(state)
 }
 // ANCHOR_END: load

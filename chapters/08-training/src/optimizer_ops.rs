@@ -54,6 +54,11 @@ pub trait OptimizerOps: Debug + Send + Sync {
     /// # Errors
     /// Only if the device fails.
     fn adamw(&self, step: &Step, updates: &mut [Update<'_>]) -> Result<()>;
+
+    /// Whether a step also writes what the model's operations keep of the weights. If not, they are told that the weights changed.
+    fn updates_copies(&self) -> bool {
+        false
+    }
 }
 // ANCHOR_END: optimizer_ops
 

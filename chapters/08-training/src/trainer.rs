@@ -197,6 +197,9 @@ impl<'a> Trainer<'a> {
         let lr = self.config.schedule.learning_rate(self.step, self.config.steps);
         let scale = clip_factor(grad_norm, self.config.clip_norm) / n_targets as f64;
         self.optimizer.step(self.model.parameters(), &gradients, lr, scale)?;
+        if !self.optimizer.ops().updates_copies() {
+            self.model.ops().weights_changed();
+        }
         self.step += 1;
         self.n_tokens += n_tokens;
         let tokens_per_s = n_tokens as f64 / started.elapsed().as_secs_f64();

@@ -14,6 +14,7 @@
 //! | [`adamw`] | gradient norm and AdamW in one pass each |
 //! | [`scratch`], [`gradient_store`] | memory that is used again |
 //! | [`ops`] | all of it behind the model's seam: [`Fused`] |
+//! | `cuda` | the same seam on a GPU (feature `cuda`; feature `twin` for tests on the CPU) |
 //! | [`roofline`], [`activation_memory`] | what a step asks of arithmetic and of memory, counted |
 //!
 //! Kernels work on slices and know nothing of tensors; [`ops`] makes candle's operations of them. `cargo run --release -- chapter 9` runs [`tour()`].
@@ -23,6 +24,8 @@ pub mod adamw;
 pub mod attention;
 pub mod bf16;
 pub mod cross_entropy;
+#[cfg(any(feature = "cuda", feature = "twin"))]
+pub mod cuda;
 pub mod embedding;
 pub mod gradient_store;
 pub mod isa;

@@ -8,12 +8,14 @@ use crate::Isa;
 use crate::matrix::{Matrix, MatrixMut};
 
 // ANCHOR: settings
-/// In which precision products are computed. Sums and results are f32 either way.
+/// In which precision products are computed. Sums are f32 in all, and so are weights, the residual stream and statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
     /// 24 bits of mantissa.
     #[default]
     F32,
+    /// Factors rounded to 11 bits of mantissa by a GPU's tensor cores. A CPU has no such units and computes in f32.
+    Tf32,
     /// Factors rounded to 8 bits of mantissa.
     Bf16,
 }
@@ -54,7 +56,7 @@ pub fn matmul(
     let (m, k, n) = (a.n_rows(), a.n_cols(), b.n_cols());
     assert!(b.n_rows() == k && out.n_rows() == m && out.n_cols() == n, "({m}, {k}) · ({}, {n})", b.n_rows());
     match precision {
-        Precision::F32 => matmul_f32(threads, write, a, b, out),
+        Precision::F32 | Precision::Tf32 => matmul_f32(threads, write, a, b, out),
         Precision::Bf16 => crate::bf16::matmul(isa, threads, write, a, b, out),
     }
 }

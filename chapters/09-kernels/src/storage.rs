@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use ::attention::Rope;
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
 
 /// The numbers of a storage that candle hands to an operation.
@@ -50,4 +51,17 @@ pub(crate) fn tensor(values: Vec<f32>, shape: &Shape) -> Result<Tensor> {
 /// Whether the kernels can work on these tensors.
 pub(crate) fn is_supported(tensors: &[&Tensor]) -> bool {
     tensors.iter().all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32)
+}
+
+/// Cosines and sines of the first `seq_len` positions, each `(seq_len, head_dim / 2)`.
+///
+/// # Errors
+/// If there are fewer, or heads are of another width.
+pub(crate) fn rotary_tables(rope: &Rope, seq_len: usize, head_dim: usize) -> Result<[Tensor; 2]> {
+    let (cos, sin) = rope.tables();
+    let (max_seq_len, half) = cos.dims2()?;
+    if seq_len > max_seq_len || 2 * half != head_dim {
+        bail!("{seq_len} positions of head_dim {head_dim} do not fit rotary tables of ({max_seq_len}, {half})");
+    }
+    Ok([cos.narrow(0, 0, seq_len)?.contiguous()?, sin.narrow(0, 0, seq_len)?.contiguous()?])
 }

@@ -143,6 +143,6 @@ pub fn settings(steps: usize, peak_lr: f64) -> TrainConfig {
 /// If the device cannot hold it.
 pub fn trainable_copy(model: &Transformer) -> candle_core::Result<Transformer> {
     let copy = Transformer::new(model.config().clone(), 0, model.device())?;
-    copy.parameters().assign(&model.parameters().tensors().collect())?;
+    copy.assign(&model.parameters().tensors().collect())?;
     Ok(copy)
 }

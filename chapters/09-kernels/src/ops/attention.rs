@@ -1,6 +1,5 @@
 //! Rotary causal grouped-query attention as a custom op of `q`, `k` and `v`.
 
-use ::attention::Rope;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use std::sync::OnceLock;
 use transformer::AttentionLayout;
@@ -10,7 +9,7 @@ use crate::attention;
 use crate::matrix::{Matrix, MatrixMut};
 use crate::rope::Tables;
 use crate::scratch::Buffer;
-use crate::storage::{Reading, slice, tensor};
+use crate::storage::{Reading, rotary_tables, slice, tensor};
 
 // ANCHOR: setup
 /// Sizes and rotary tables of one attention layer.
@@ -31,7 +30,7 @@ impl Setup {
             );
         }
         let shape = attention::Shape { batch, seq_len, n_heads, n_kv_heads, head_dim: width / n_heads };
-        let (cos, sin) = positions(rope, seq_len, shape.head_dim)?;
+        let [cos, sin] = rotary_tables(rope, seq_len, shape.head_dim)?;
         Ok(Self { shape, cos, sin })
     }
 
@@ -52,15 +51,6 @@ impl Setup {
         let (q, kv) = (n_heads * head_dim, n_kv_heads * head_dim);
         [0..q, q..q + kv, q + kv..q + 2 * kv]
     }
-}
-
-fn positions(rope: &Rope, seq_len: usize, head_dim: usize) -> Result<(Tensor, Tensor)> {
-    let (cos, sin) = rope.tables();
-    let (max_seq_len, half) = cos.dims2()?;
-    if seq_len > max_seq_len || 2 * half != head_dim {
-        bail!("{seq_len} positions of head_dim {head_dim} do not fit rotary tables of ({max_seq_len}, {half})");
-    }
-    Ok((cos.narrow(0, 0, seq_len)?.contiguous()?, sin.narrow(0, 0, seq_len)?.contiguous()?))
 }
 // ANCHOR_END: setup
 

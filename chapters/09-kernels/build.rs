@@ -1,0 +1,18 @@
+//! Compiles the CUDA kernels for the CPU, when the tests on the twin are asked for (feature `twin`). Nothing else needs a C++ compiler.
+
+fn main() {
+    #[cfg(feature = "twin")]
+    {
+        println!("cargo:rerun-if-changed=src/cuda");
+        cc::Build::new()
+            .cpp(true)
+            .std("c++17")
+            .opt_level(2)
+            .flag("-Wno-unused-function")
+            // NaN must stay NaN, and a product followed by a sum two roundings, whatever the machine.
+            .flag("-ffp-contract=off")
+            .include("src/cuda")
+            .file("src/cuda/twin/twin.cpp")
+            .compile("twin");
+    }
+}

@@ -1,0 +1,203 @@
+//! The model's operations on the device: [`Cuda`].
+//!
+//! The same two branches as [`Fused`](crate::Fused) has on the CPU, launched instead of computed: the host decides what runs on which memory and is far ahead of
+//! the device, which works through the list. Nothing here waits for the device except where the host must know a number: the tokens of a
+//! batch before its first kernel, and the norm of all gradients before the optimiser.
+//!
+//! What the kernels cannot do (a cache of keys and values, weights that are results of other operations) goes to the reference operations.
+
+mod attention_branch;
+mod embedding;
+mod feed_forward_branch;
+mod next_token_loss;
+mod optimizer;
+mod rms_norm;
+mod target_log_probs;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ::attention::KeyValueStore;
+use candle_core::{DType, Result, Tensor};
+use transformer::ops::summed_loss;
+use transformer::{AttentionBranch, AttentionLayout, FeedForwardBranch, Ops, Reference, Weight};
+
+use super::copies::Copies;
+use super::device_op::apply;
+use super::gpu::Gpu;
+use super::gradients::{Begin, Gradients};
+use super::machine::Machine;
+use super::memory::View;
+use super::{gpu, tensors};
+use crate::{Activations, Precision};
+
+// ANCHOR: cuda
+/// The model's operations on CUDA kernels.
+#[derive(Debug, Clone)]
+pub struct Cuda {
+    gpu: Gpu,
+    activations: Activations,
+    copies: Copies,
+    gradients: Gradients,
+}
+// ANCHOR_END: cuda
+
+impl Cuda {
+    pub(super) fn on(machine: Arc<dyn Machine>, precision: Precision, activations: Activations) -> Self {
+        let gpu = Gpu::new(machine, precision);
+        Self { gpu, activations, copies: Copies::default(), gradients: Gradients::default() }
+    }
+
+    /// Sums the gradient `dyᵀ` · `x` of weights that stand one below the other, if they are trained.
+    ///
+    /// # Errors
+    /// If shapes do not fit or the device fails.
+    fn sum_weight_gradient(
+        &self,
+        weights: &[&Weight],
+        dy: gpu::Matrix<'_>,
+        x: gpu::Matrix<'_>,
+        d_in: usize,
+    ) -> Result<()> {
+        self.gradients.accumulate(weights, |sum, begin| {
+            let sum = gpu::Matrix::new(sum, d_in);
+            let addend = (begin == Begin::Continue).then_some(sum);
+            self.gpu.multiply(dy.transposed(), x, addend, sum)
+        })
+    }
+
+    /// Lets `add` add to the sum of a weight's gradient, if it is trained.
+    ///
+    /// # Errors
+    /// Those of `add`.
+    fn add_weight_gradient(&self, weight: &Weight, add: impl FnOnce(Option<View<'_>>) -> Result<()>) -> Result<()> {
+        if !weight.tensor.is_variable() {
+            return add(None);
+        }
+        self.gradients.accumulate(&[weight], |sum, begin| {
+            if begin == Begin::New {
+                self.gpu.zero(sum)?;
+            }
+            add(Some(sum))
+        })
+    }
+}
+
+// ANCHOR: ops
+impl Ops for Cuda {
+    fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor> {
+        if !can_take(&weight.tensor, &[weight]) {
+            return Reference.embedding(tokens, weight);
+        }
+        apply(&weight.tensor, embedding::Embedding::new(self, tokens, weight)?)
+    }
+
+    fn linear(&self, x: &Tensor, weight: &Weight) -> Result<Tensor> {
+        Reference.linear(x, weight)
+    }
+
+    fn rms_norm(&self, x: &Tensor, weight: &Weight, eps: f64) -> Result<Tensor> {
+        if !can_take(x, &[weight]) {
+            return Reference.rms_norm(x, weight, eps);
+        }
+        apply(x, rms_norm::RmsNorm::new(self, weight, eps))
+    }
+
+    fn attention(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        layout: AttentionLayout,
+        store: &mut dyn KeyValueStore,
+    ) -> Result<Tensor> {
+        Reference.attention(q, k, v, layout, store)
+    }
+
+    fn swiglu(&self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+        Reference.swiglu(gate, up)
+    }
+
+    fn target_log_probs(&self, hidden: &Tensor, head: &Weight, targets: &Tensor) -> Result<Tensor> {
+        if !can_take(hidden, &[head]) {
+            return Reference.target_log_probs(hidden, head, targets);
+        }
+        apply(hidden, target_log_probs::TargetLogProbs::new(self, head, targets)?)
+    }
+
+    fn next_token_loss(
+        &self,
+        hidden: &Tensor,
+        head: &Weight,
+        targets: &Tensor,
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let is_training = hidden.track_op() && head.tensor.is_variable();
+        if !is_training || !can_take(hidden, &[head]) {
+            return summed_loss(self.target_log_probs(hidden, head, targets)?, mask);
+        }
+        apply(hidden, next_token_loss::NextTokenLoss::new(self, head, targets, mask)?)
+    }
+
+    fn attention_branch(
+        &self,
+        x: &Tensor,
+        branch: &AttentionBranch,
+        eps: f64,
+        layout: AttentionLayout,
+        store: &mut dyn KeyValueStore,
+    ) -> Result<Tensor> {
+        let AttentionBranch { norm, q, k, v, o } = branch;
+        if store.remembers() || !can_take(x, &[norm, q, k, v, o]) || !all_or_none_trained(&[q, k, v]) {
+            return branch.compose(self, x, eps, layout, store);
+        }
+        apply(x, attention_branch::AttentionBranchOp::new(self, branch, eps, x, layout)?)
+    }
+
+    fn feed_forward_branch(&self, x: &Tensor, branch: &FeedForwardBranch, eps: f64) -> Result<Tensor> {
+        let FeedForwardBranch { norm, gate, up, down } = branch;
+        if !can_take(x, &[norm, gate, up, down]) || !all_or_none_trained(&[gate, up]) {
+            return branch.compose(self, x, eps);
+        }
+        apply(x, feed_forward_branch::FeedForwardBranchOp::new(self, branch, eps, x)?)
+    }
+
+    fn take_gradients(&self) -> BTreeMap<String, Tensor> {
+        // Taking parts of a contiguous tensor cannot fail; if it did, the trainer would name every weight as without gradient.
+        self.gradients.take().unwrap_or_default()
+    }
+
+    fn uses_all_cores(&self) -> bool {
+        true
+    }
+
+    fn weights_changed(&self) {
+        self.copies.clear();
+    }
+}
+// ANCHOR_END: ops
+
+/// Whether the kernels can work on an input and weights: f32, and no weight is the result of other operations, whose gradient candle's graph
+/// would want to have.
+fn can_take(x: &Tensor, weights: &[&Weight]) -> bool {
+    let is_f32 = x.dtype() == DType::F32 && weights.iter().all(|weight| weight.tensor.dtype() == DType::F32);
+    let has_derived = weights.iter().any(|weight| weight.tensor.track_op() && !weight.tensor.is_variable());
+    is_f32 && !has_derived && weights.iter().all(|weight| weight.tensor.is_contiguous())
+}
+
+/// Gradients of a stack are one product.
+fn all_or_none_trained(weights: &[&Weight]) -> bool {
+    weights.iter().all(|weight| weight.tensor.is_variable() == weights[0].tensor.is_variable())
+}
+
+/// The ids of a tensor, which the host must wait for.
+///
+/// # Errors
+/// If one is not below `vocab_size`.
+fn checked_tokens(gpu: &Gpu, tokens: &Tensor, vocab_size: usize) -> Result<Vec<u32>> {
+    let tokens = gpu.read_u32(tensors::view(tokens)?)?;
+    match tokens.iter().find(|&&token| token as usize >= vocab_size) {
+        Some(token) => candle_core::bail!("token {token} is not in the vocabulary of {vocab_size}"),
+        None => Ok(tokens),
+    }
+}

@@ -1,0 +1,108 @@
+//! Launches of `rms_norm.cu`.
+
+use candle_core::Result;
+
+use super::gpu::Gpu;
+use super::machine::{Argument, Grid, Kernel, Module};
+use super::memory::{Element, View};
+
+const ROWS_PER_BLOCK: usize = 4;
+const THREADS: usize = 128;
+
+fn kernel(element: Element, name: &'static str) -> Kernel {
+    Module { source: "rms_norm", element, head_dim: None }.kernel(name)
+}
+
+/// Norms each row of `x` `(rows, d)` into `y` `(rows, d)` and keeps 1/rms of each in `inverse_rms` `(rows)`; `weight` is `(d)`.
+///
+/// # Errors
+/// If lengths or elements do not fit, or the device fails.
+pub(super) fn forward(
+    gpu: &Gpu,
+    x: View<'_>,
+    weight: View<'_>,
+    eps: f32,
+    y: View<'_>,
+    inverse_rms: View<'_>,
+) -> Result<()> {
+    let (n_rows, d) = (inverse_rms.len(), weight.len());
+    check([x, weight, inverse_rms], y, n_rows, d)?;
+    let arguments =
+        [x.into(), weight.into(), y.into(), inverse_rms.into(), n_rows.into(), d.into(), Argument::F32(eps)];
+    let grid = Grid::new(n_rows.div_ceil(ROWS_PER_BLOCK), THREADS);
+    // SAFETY: the kernel's arguments, of the checked lengths.
+    unsafe { gpu.launch(kernel(y.element(), "rms_norm_forward"), grid, &arguments) }
+}
+
+/// The norm once more, with 1/rms of each row from [`forward`].
+///
+/// # Errors
+/// If lengths or elements do not fit, or the device fails.
+pub(super) fn apply(gpu: &Gpu, x: View<'_>, weight: View<'_>, inverse_rms: View<'_>, y: View<'_>) -> Result<()> {
+    let (n_rows, d) = (inverse_rms.len(), weight.len());
+    check([x, weight, inverse_rms], y, n_rows, d)?;
+    let arguments = [x.into(), weight.into(), inverse_rms.into(), y.into(), n_rows.into(), d.into()];
+    let grid = Grid::new(n_rows.div_ceil(ROWS_PER_BLOCK), THREADS);
+    // SAFETY: the kernel's arguments, of the checked lengths.
+    unsafe { gpu.launch(kernel(y.element(), "rms_norm_apply"), grid, &arguments) }
+}
+
+/// What backward reads.
+pub(super) struct Inputs<'a> {
+    pub(super) x: View<'a>,
+    pub(super) weight: View<'a>,
+    pub(super) inverse_rms: View<'a>,
+    /// The gradient of the normed rows.
+    pub(super) dy: View<'a>,
+}
+
+/// `dx` = `residual` + the gradient through the norm; `dweight` `(d)` += its gradient.
+///
+/// # Errors
+/// If lengths or elements do not fit, or the device fails.
+pub(super) fn backward(
+    gpu: &Gpu,
+    inputs: &Inputs<'_>,
+    residual: Option<View<'_>>,
+    dx: View<'_>,
+    dweight: Option<View<'_>>,
+) -> Result<()> {
+    let Inputs { x, weight, inverse_rms, dy } = *inputs;
+    let (n_rows, d) = (inverse_rms.len(), weight.len());
+    check([x, weight, inverse_rms], dy, n_rows, d)?;
+    dx.expect("dx", Element::F32, n_rows * d)?;
+    residual.map_or(Ok(()), |residual| residual.expect("residual", Element::F32, n_rows * d))?;
+    let n_blocks = gpu.n_blocks(n_rows);
+    let partial = gpu.buffer(Element::F32, n_blocks * d)?;
+    let arguments = [
+        x.into(),
+        weight.into(),
+        inverse_rms.into(),
+        dy.into(),
+        residual.map_or(Argument::NULL, Argument::from),
+        dx.into(),
+        partial.view().into(),
+        n_rows.into(),
+        d.into(),
+    ];
+    // SAFETY: the kernel's arguments, of the checked lengths.
+    unsafe { gpu.launch(kernel(dy.element(), "rms_norm_backward"), Grid::new(n_blocks, THREADS), &arguments)? };
+    dweight.map_or(Ok(()), |dweight| add_columns(gpu, partial.view(), dweight))
+}
+
+/// `sums` `(d)` += the sums of the columns of `rows`.
+fn add_columns(gpu: &Gpu, rows: View<'_>, sums: View<'_>) -> Result<()> {
+    let d = sums.len();
+    sums.expect("column sums", Element::F32, d)?;
+    rows.expect("rows", Element::F32, rows.len() / d * d)?;
+    let arguments = [rows.into(), sums.into(), (rows.len() / d).into(), d.into(), Argument::I32(1)];
+    // SAFETY: the kernel's arguments, of the checked lengths.
+    unsafe { gpu.launch(kernel(Element::F32, "sum_columns"), Grid::new(d.div_ceil(32), THREADS), &arguments) }
+}
+
+fn check([x, weight, inverse_rms]: [View<'_>; 3], y: View<'_>, n_rows: usize, d: usize) -> Result<()> {
+    x.expect("x", Element::F32, n_rows * d)?;
+    weight.expect("weight", Element::F32, d)?;
+    inverse_rms.expect("inverse_rms", Element::F32, n_rows)?;
+    y.expect("y", y.element(), n_rows * d)
+}
