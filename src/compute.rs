@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use candle_core::Result;
+use candle_core::{Device, Result};
 use clap::ValueEnum;
 use kernels::{Activations, Fused, Precision};
+use pretraining::{Arithmetic, Gpu};
 use serde::{Deserialize, Serialize};
 use training::{TrainConfig, Trainer};
 use transformer::Transformer;
@@ -77,6 +78,16 @@ impl ComputeConfig {
         }
     }
 
+    /// The most FLOP/s that the device reaches in this precision, if its data sheet is known. A CPU has none: its clock follows its heat.
+    pub fn peak_flops_per_s(self, device: &Device) -> Option<f64> {
+        let arithmetic = match self.precision {
+            PrecisionKind::Bf16 => Arithmetic::Bf16,
+            PrecisionKind::F32 if candle_core::cuda::gemm_reduced_precision_f32() => Arithmetic::Tf32,
+            PrecisionKind::F32 => Arithmetic::F32,
+        };
+        Some(Gpu::of_device(&device_name(device)?)?.peak_flops_per_s(arithmetic))
+    }
+
     fn kernels(self) -> Fused {
         Fused::new(self.precision.into(), if self.recompute { Activations::Recompute } else { Activations::Keep })
     }
@@ -96,3 +107,12 @@ impl ComputeConfig {
     }
 }
 // ANCHOR_END: compute
+
+/// What the driver calls a GPU; `None` for another device.
+fn device_name(device: &Device) -> Option<String> {
+    match device {
+        #[cfg(feature = "cuda")]
+        Device::Cuda(cuda) => cuda.cuda_stream().context().name().ok(),
+        _ => None,
+    }
+}

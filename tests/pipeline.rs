@@ -48,8 +48,9 @@ fn metrics(run: &Path) -> Vec<(String, Vec<Value>)> {
             let line = |line: &str| {
                 let mut value: Value = serde_json::from_str(line).unwrap();
                 let object = value.as_object_mut().unwrap();
-                object.remove("elapsed_s");
-                object.remove("tokens_per_s");
+                for time in ["elapsed_s", "tokens_per_s", "flops_per_s", "mfu"] {
+                    object.remove(time);
+                }
                 value
             };
             (stage.to_string(), text.lines().map(line).collect())
@@ -83,6 +84,7 @@ fn the_micro_run_does_everything_and_resumes_bit_for_bit() {
     assert!(summary["tokens_per_s"].as_f64().unwrap() > 0.0);
     let whole = here.join("runs/whole");
     assert!(fs::read_to_string(whole.join("report.html")).unwrap().contains("<svg"));
+    pretraining_counts_its_arithmetic(&whole);
 
     // The same run, killed in the middle of pretraining and resumed.
     let mut child =
@@ -122,6 +124,21 @@ fn the_micro_run_does_everything_and_resumes_bit_for_bit() {
     the_model_talks(here);
     what_is_too_long_is_said(here);
     damaged_models_are_refused(here, &whole);
+}
+
+/// FLOP/s in `metrics.jsonl` are tokens per second times chapter 6's FLOPs per token; a CPU has no peak to compare with.
+fn pretraining_counts_its_arithmetic(run: &Path) {
+    let settings = fs::read_to_string(run.join("run.toml")).unwrap();
+    let settings = llm_from_scratch::preset::RunConfig::parse(&settings).unwrap();
+    let flops_per_token = transformer::flops_per_token(&settings.model, settings.pretrain.seq_len);
+    for line in fs::read_to_string(run.join("pretrain/metrics.jsonl")).unwrap().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let (flops_per_s, tokens_per_s) =
+            (line["flops_per_s"].as_f64().unwrap(), line["tokens_per_s"].as_f64().unwrap());
+        assert!((flops_per_s / (tokens_per_s * flops_per_token) - 1.0).abs() < 1e-9);
+        assert!(line.get("mfu").is_none());
+    }
+    assert!(!fs::read_to_string(run.join("sft/metrics.jsonl")).unwrap().contains("flops_per_s"));
 }
 
 /// `tokenizer.json` opens in Hugging Face's crate and gives the same ids on every document.

@@ -7,8 +7,8 @@ use batches::Batch;
 use candle_core::{Device, Tensor};
 use pretraining::median;
 use serde::{Deserialize, Serialize};
-use training::{MicroLoss, Schedule, Task, TrainConfig, next_token_loss};
-use transformer::{ModelConfig, Transformer, flops_per_token, n_parameters};
+use training::{MicroLoss, Schedule, Task, TrainConfig, Utilisation, next_token_loss};
+use transformer::{ModelConfig, Transformer, n_parameters};
 
 use super::peak::peak_flops;
 use super::{peak_resident_mb, seconds};
@@ -143,20 +143,20 @@ pub fn train(shape: &StepShape, compute: ComputeConfig, steps: usize) -> Result<
         }
     }
     let peak_resident_mb = peak_resident_mb();
-    let peak_gflops = peak_flops(compute.precision.into()) / 1e9;
+    let peak_flops_per_s = peak_flops(compute.precision.into());
     let step_seconds = median(&times).context("no step was timed")?;
-    let tokens = (shape.batch * shape.seq_len) as f64;
-    let gflops = flops_per_token(model.config(), shape.seq_len) * tokens / step_seconds / 1e9;
+    let tokens_per_s = (shape.batch * shape.seq_len) as f64 / step_seconds;
+    let utilisation = Utilisation::new(model.config(), shape.seq_len, Some(peak_flops_per_s));
     Ok(TrainBench {
         shape: shape.clone(),
         compute,
         threads,
         n_parameters: n_parameters(model.config()),
         step_seconds,
-        tokens_per_s: tokens / step_seconds,
-        gflops,
-        peak_gflops,
-        mfu: gflops / peak_gflops,
+        tokens_per_s,
+        gflops: utilisation.flops_per_s(tokens_per_s) / 1e9,
+        peak_gflops: peak_flops_per_s / 1e9,
+        mfu: utilisation.mfu(tokens_per_s).context("the peak was measured")?,
         peak_resident_mb,
         losses: [*losses.first().context("no step was made")?, *losses.last().context("no step was made")?],
     })

@@ -10,7 +10,7 @@ use corpus::read_jsonl;
 use evaluation::{BitsPerByte, bits_per_byte};
 use pretraining::{Pretraining, median};
 use serde::{Deserialize, Serialize};
-use training::RunDir;
+use training::{RunDir, Utilisation};
 use transformer::{Transformer, n_parameters};
 
 use super::corpus::{HELD_OUT_FILE, first_texts};
@@ -66,7 +66,9 @@ pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
         run.resolve(|config| config.pretrain.train = fitted)?;
     }
     let config = run.config().pretrain.train.clone();
-    let mut trainer = compute.trainer(&model, config.clone())?;
+    let peak = compute.peak_flops_per_s(run.device());
+    let utilisation = Utilisation::new(model.config(), run.config().pretrain.seq_len, peak);
+    let mut trainer = compute.trainer(&model, config.clone())?.with_utilisation(utilisation);
     trainer.resume(&mut task, &folder)?;
     let mut watch = Watch::new("pretrain", config.steps);
     trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;

@@ -159,6 +159,11 @@ impl Transformer {
         self.ops.as_ref()
     }
 
+    /// The same, for other operations that are built around them.
+    pub fn shared_ops(&self) -> Arc<dyn Ops> {
+        self.ops.clone()
+    }
+
     /// The embedding matrix `(vocab_size, d_model)`.
     pub fn embedding(&self) -> &Weight {
         &self.embedding

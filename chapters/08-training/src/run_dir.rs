@@ -30,6 +30,12 @@ pub struct Metrics {
     pub elapsed_s: f64,
     /// Tokens per second of this step. Not reproducible.
     pub tokens_per_s: f64,
+    /// Floating-point operations per second that the model needs at that speed, where they are counted. Not reproducible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flops_per_s: Option<f64>,
+    /// Their share of the device's peak (MFU), where that is known. Not reproducible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfu: Option<f64>,
     /// Mean validation loss and other values of the task, where they were computed.
     #[serde(flatten)]
     pub extras: BTreeMap<String, f64>,

@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use candle_core::{DType, Result, bail};
+use candle_core::{DType, Error, Result, bail};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use transformer::Transformer;
 
 use crate::checkpoint::{self, TrainerState};
+use crate::divergence;
 use crate::gradients::clip_factor;
-use crate::{AdamW, AdamWConfig, Gradients, Metrics, MicroLoss, OptimizerOps, RunDir, Schedule};
+use crate::{AdamW, AdamWConfig, Gradients, Metrics, MicroLoss, OptimizerOps, RunDir, Schedule, Utilisation};
 
 // ANCHOR: task
 /// What is learned.
@@ -32,6 +33,15 @@ pub trait Task: Sync {
     /// # Errors
     /// If the model fails.
     fn loss(&self, batch: &Self::Batch) -> Result<MicroLoss>;
+
+    /// The forward pass of [`Task::loss`] on `model`: the weights that are trained, on operations that watch. It runs when a step has failed, to say
+    /// where. A task without it is told less.
+    ///
+    /// # Errors
+    /// If the model fails.
+    fn forward(&self, _model: &Transformer, _batch: &Self::Batch) -> Result<()> {
+        Ok(())
+    }
 
     /// The loss of the next micro-batch.
     ///
@@ -141,6 +151,7 @@ pub struct Trainer<'a> {
     model: &'a Transformer,
     config: TrainConfig,
     optimizer: AdamW,
+    utilisation: Option<Utilisation>,
     step: usize,
     n_tokens: usize,
 }
@@ -153,7 +164,7 @@ impl<'a> Trainer<'a> {
     pub fn new(model: &'a Transformer, config: TrainConfig) -> Result<Self> {
         config.validate()?;
         let optimizer = AdamW::new(config.optimizer, model.parameters())?;
-        Ok(Self { model, config, optimizer, step: 0, n_tokens: 0 })
+        Ok(Self { model, config, optimizer, utilisation: None, step: 0, n_tokens: 0 })
     }
 
     /// The same trainer with another optimiser's arithmetic.
@@ -161,10 +172,15 @@ impl<'a> Trainer<'a> {
         Self { optimizer: self.optimizer.with_ops(ops), ..self }
     }
 
+    /// The same trainer, whose metrics say how well it uses its device.
+    pub fn with_utilisation(self, utilisation: Utilisation) -> Self {
+        Self { utilisation: Some(utilisation), ..self }
+    }
+
     /// One optimiser step: sum, clip, update.
     ///
     /// # Errors
-    /// If the loss or the gradient is not finite; the weights are then those of the step before.
+    /// If the loss or the gradient is not finite: the message says where, and the weights are those of the step before.
     pub fn train_step<T: Task>(&mut self, task: &mut T) -> Result<Metrics> {
         let started = Instant::now();
         let mut gradients = Gradients::default();
@@ -189,10 +205,7 @@ impl<'a> Trainer<'a> {
         gradients.check_coverage(self.model.parameters())?;
         let grad_norm = gradients.global_norm(self.optimizer.ops())? / n_targets as f64;
         if !loss.is_finite() || !grad_norm.is_finite() {
-            let step = self.step + 1;
-            bail!(
-                "loss {loss} and gradient norm {grad_norm} at step {step}: training diverged; lower peak_lr or raise warmup_steps"
-            );
+            return Err(self.diverged(&*task, &batches, loss, grad_norm, &gradients));
         }
         let lr = self.config.schedule.learning_rate(self.step, self.config.steps);
         let scale = clip_factor(grad_norm, self.config.clip_norm) / n_targets as f64;
@@ -211,8 +224,29 @@ impl<'a> Trainer<'a> {
             n_tokens: self.n_tokens,
             elapsed_s: 0.0,
             tokens_per_s,
+            flops_per_s: self.utilisation.map(|utilisation| utilisation.flops_per_s(tokens_per_s)),
+            mfu: self.utilisation.and_then(|utilisation| utilisation.mfu(tokens_per_s)),
             extras,
         })
+    }
+
+    /// What to say of a step that was not finite: where, and what to try.
+    fn diverged<T: Task>(
+        &self,
+        task: &T,
+        batches: &[T::Batch],
+        loss: f64,
+        grad_norm: f64,
+        gradients: &Gradients,
+    ) -> Error {
+        let place = divergence::place(task, self.model, batches, loss, gradients);
+        let place = place.unwrap_or_else(|error| format!("unknown, for looking failed: {error}"));
+        let Schedule { peak_lr, warmup_steps, .. } = self.config.schedule;
+        Error::msg(format!(
+            "loss {loss} and gradient norm {grad_norm} at step {}: training diverged. Where: {place}. Ways out: a peak_lr below {peak_lr}, more \
+             warmup_steps than {warmup_steps}, a look at this step's text, f32 if matrices are multiplied in bf16",
+            self.step + 1
+        ))
     }
 
     /// How many micro-batches are computed side by side: one a core, unless one alone keeps all cores busy. A GPU takes one at a time, for

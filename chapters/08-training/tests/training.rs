@@ -12,7 +12,7 @@ use tensors::{Parameters, difference};
 use training::gradients::clip_factor;
 use training::{
     AdamW, AdamWConfig, Gradients, MicroLoss, ReferenceOptimizer, RunDir, Schedule, Task, TrainConfig, Trainer,
-    next_token_loss,
+    Utilisation, next_token_loss,
 };
 use transformer::{ModelConfig, Transformer};
 
@@ -393,6 +393,26 @@ fn a_value_that_is_no_number_does_not_become_null() {
     let error = run.append(&metrics).unwrap_err().to_string();
     assert!(error.contains("val_loss is NaN at step 4"), "{error}");
     assert_eq!(run.metrics().unwrap().len(), 4);
+}
+
+#[test]
+fn utilisation_is_flops_per_token_times_speed_over_the_peak() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDir::create(folder.path()).unwrap();
+    let model = tiny(24);
+    let flops_per_token = transformer::flops_per_token(model.config(), 8);
+    let utilisation = Utilisation::new(model.config(), 8, Some(1e12));
+    let mut trainer = Trainer::new(&model, config(2)).unwrap().with_utilisation(utilisation);
+    let mut seen = Vec::new();
+    trainer.run(&mut counting(&model), Some(&run), &mut |metrics| seen.push(metrics.clone())).unwrap();
+    for metrics in &seen {
+        let flops_per_s = flops_per_token * metrics.tokens_per_s;
+        assert!((metrics.flops_per_s.unwrap() / flops_per_s - 1.0).abs() < 1e-12);
+        assert!((metrics.mfu.unwrap() / (flops_per_s / 1e12) - 1.0).abs() < 1e-12);
+    }
+    assert_eq!(run.metrics().unwrap().iter().filter(|metrics| metrics.mfu.is_some()).count(), 2, "the log has them");
+    let unknown = Utilisation::new(model.config(), 8, None);
+    assert_eq!((unknown.mfu(100.0), unknown.flops_per_s(100.0)), (None, 100.0 * flops_per_token));
 }
 
 #[test]

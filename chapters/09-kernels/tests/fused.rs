@@ -310,6 +310,10 @@ impl Task for Repeat {
         Ok(MicroLoss { sum, n_targets: 64, n_tokens: 64, extras: Vec::new() })
     }
 
+    fn forward(&self, model: &Transformer, batch: &usize) -> Result<()> {
+        model.next_token_loss(&tokens(2, 32, 60, *batch), &tokens(2, 32, 60, batch + 11), None).map(|_| ())
+    }
+
     fn validate(&mut self) -> Result<Vec<(String, f64)>> {
         Ok(Vec::new())
     }
@@ -321,6 +325,27 @@ impl Task for Repeat {
     fn restore(&mut self, state: &serde_json::Value) -> Result<()> {
         self.step = state.as_u64().unwrap_or(0) as usize;
         Ok(())
+    }
+}
+
+#[test]
+fn a_step_that_diverges_on_kernels_says_where() {
+    for (precision, activations) in [
+        (Precision::F32, Activations::Keep),
+        (Precision::F32, Activations::Recompute),
+        (Precision::Bf16, Activations::Keep),
+    ] {
+        let model = Transformer::new(config(32, 2, 1, 48, 60), 3, &Device::Cpu).unwrap();
+        let up = model.parameters().get("layers.1.mlp.up").unwrap();
+        let poison = Tensor::full(f32::NAN, (1, 32), &Device::Cpu).unwrap();
+        up.set(&up.slice_assign(&[7..8, 0..32], &poison).unwrap()).unwrap();
+        let model = model.with_ops(Arc::new(Fused::new(precision, activations))).unwrap();
+        let schedule = Schedule { peak_lr: 3e-3, warmup_steps: 5, final_ratio: 0.1 };
+        let settings = serde_json::from_value(serde_json::json!({ "steps": 1, "schedule": schedule })).unwrap();
+        let mut task = Repeat { model: model.clone(), step: 0 };
+        let error = Trainer::new(&model, settings).unwrap().train_step(&mut task).unwrap_err().to_string();
+        let place = "Where: layers.1 feed-forward: 2048 of 2048 numbers are not finite (of its weight layers.1.mlp.up, 32 of 1536)";
+        assert!(error.contains(place), "{precision:?} {activations:?}: {error}");
     }
 }
 

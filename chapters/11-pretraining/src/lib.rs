@@ -4,16 +4,19 @@
 //! |---|---|
 //! | [`task`] | next-token prediction on shards, as a [`training::Task`] |
 //! | [`baseline`] | what the loss must beat: uniform, unigram and bigram guesses |
+//! | [`gpu`] | what GPUs can do, from their data sheets |
 //! | [`budget`] | tokens, FLOPs and minutes: how long to train what |
 //!
 //! `cargo run --release -- chapter 11` runs [`tour()`].
 
 pub mod baseline;
 pub mod budget;
+pub mod gpu;
 pub mod task;
 pub mod tour;
 
 pub use baseline::{Baselines, baselines};
 pub use budget::{chinchilla_tokens, median, run_flops, steps_within};
+pub use gpu::{Arithmetic, Gpu};
 pub use task::{PretrainConfig, Pretraining};
 pub use tour::tour;

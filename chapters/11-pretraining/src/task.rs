@@ -111,6 +111,10 @@ impl Task for Pretraining<'_> {
         next_token_loss(self.model, batch)
     }
 
+    fn forward(&self, model: &Transformer, batch: &Batch) -> Result<()> {
+        next_token_loss(model, batch).map(|_| ())
+    }
+
     fn validate(&mut self) -> Result<Vec<(String, f64)>> {
         let mut batches = self.validation_batches()?;
         let (mut loss, mut n_targets) = (0.0, 0);

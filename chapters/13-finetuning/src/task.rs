@@ -100,6 +100,10 @@ impl Task for Finetuning<'_> {
         next_token_loss(self.model, batch)
     }
 
+    fn forward(&self, model: &Transformer, batch: &Batch) -> Result<()> {
+        next_token_loss(model, batch).map(|_| ())
+    }
+
     fn validate(&mut self) -> Result<Vec<(String, f64)>> {
         const EXAMPLES_PER_BATCH: usize = 16;
         let (mut loss, mut n_targets) = (0.0, 0);

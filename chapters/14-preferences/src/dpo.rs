@@ -179,6 +179,10 @@ impl<'a> PreferenceTuning<'a> {
     pub fn n_too_long(&self) -> usize {
         self.n_too_long
     }
+
+    fn pairs(&self, batch: &[usize]) -> Vec<&Pair> {
+        batch.iter().map(|&index| &self.pairs[index]).collect()
+    }
 }
 
 impl Task for PreferenceTuning<'_> {
@@ -190,11 +194,9 @@ impl Task for PreferenceTuning<'_> {
     }
 
     fn loss(&self, batch: &Vec<usize>) -> Result<MicroLoss> {
-        let pairs: Vec<&Pair> = batch.iter().map(|&index| &self.pairs[index]).collect();
+        let pairs = self.pairs(batch);
         let n_pairs = pairs.len();
-        // One pass for both answers: the chosen half, then the rejected half.
-        let examples: Vec<&Example> =
-            pairs.iter().map(|pair| &pair.chosen).chain(pairs.iter().map(|pair| &pair.rejected)).collect();
+        let examples = both_answers(&pairs);
         let log_probs = answer_log_probs(self.model, &examples)?; // (2 · pairs)
         let (chosen, rejected) = (log_probs.narrow(0, 0, n_pairs)?, log_probs.narrow(0, n_pairs, n_pairs)?);
         let device = self.model.device();
@@ -222,6 +224,10 @@ impl Task for PreferenceTuning<'_> {
         Ok(MicroLoss { sum, n_targets: n_pairs, n_tokens, extras })
     }
 
+    fn forward(&self, model: &Transformer, batch: &Vec<usize>) -> Result<()> {
+        answer_log_probs(model, &both_answers(&self.pairs(batch))).map(|_| ())
+    }
+
     fn validate(&mut self) -> Result<Vec<(String, f64)>> {
         Ok(Vec::new())
     }
@@ -233,6 +239,11 @@ impl Task for PreferenceTuning<'_> {
     fn restore(&mut self, state: &serde_json::Value) -> Result<()> {
         self.order.restore(state)
     }
+}
+
+/// For one pass over both: the chosen answers, then the rejected ones.
+fn both_answers<'a>(pairs: &[&'a Pair]) -> Vec<&'a Example> {
+    pairs.iter().map(|pair| &pair.chosen).chain(pairs.iter().map(|pair| &pair.rejected)).collect()
 }
 // ANCHOR_END: task
 
