@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result};
 use clap::ValueEnum;
+#[cfg(feature = "cuda")]
+use kernels::cuda::Cuda;
 use kernels::{Activations, Fused, Precision};
-use pretraining::{Arithmetic, Gpu};
+use pretraining::Gpu;
 use serde::{Deserialize, Serialize};
 use training::{TrainConfig, Trainer};
+#[cfg(feature = "cuda")]
+use transformer::Ops;
 use transformer::Transformer;
 
 /// Which implementation of the model's operations.
@@ -28,6 +32,8 @@ pub enum PrecisionKind {
     /// 32-bit floats
     #[default]
     F32,
+    /// f32 rounded to 11 bits by a GPU's tensor cores
+    Tf32,
     /// bfloat16, with f32 master weights
     Bf16,
 }
@@ -36,6 +42,7 @@ impl From<PrecisionKind> for Precision {
     fn from(kind: PrecisionKind) -> Self {
         match kind {
             PrecisionKind::F32 => Self::F32,
+            PrecisionKind::Tf32 => Self::Tf32,
             PrecisionKind::Bf16 => Self::Bf16,
         }
     }
@@ -58,38 +65,71 @@ impl ComputeConfig {
     /// The model on these operations; it shares its variables with `model`.
     ///
     /// # Errors
-    /// Never in practice; assembling is fallible.
+    /// If its device has no such kernels.
     pub fn place(self, model: &Transformer) -> Result<Transformer> {
-        match self.ops {
-            OpsKind::Reference => Ok(model.clone()),
-            OpsKind::Fused => model.with_ops(Arc::new(self.kernels())),
+        match self.kernels(model.device())? {
+            None => Ok(model.clone()),
+            Some(Kernels::Cpu(fused)) => model.with_ops(Arc::new(fused)),
+            #[cfg(feature = "cuda")]
+            Some(Kernels::Gpu(cuda)) => {
+                cuda.weights_changed();
+                model.with_ops(Arc::new(cuda))
+            }
         }
     }
 
     /// A trainer whose optimiser runs on these operations.
     ///
     /// # Errors
-    /// If the settings are not valid.
+    /// If the settings are not valid, or the model's device has no such kernels.
     pub fn trainer(self, model: &Transformer, config: TrainConfig) -> Result<Trainer<'_>> {
         let trainer = Trainer::new(model, config)?;
-        match self.ops {
-            OpsKind::Reference => Ok(trainer),
-            OpsKind::Fused => Ok(trainer.with_optimizer_ops(Arc::new(self.kernels()))),
-        }
+        Ok(match self.kernels(model.device())? {
+            None => trainer,
+            Some(Kernels::Cpu(fused)) => trainer.with_optimizer_ops(Arc::new(fused)),
+            #[cfg(feature = "cuda")]
+            Some(Kernels::Gpu(cuda)) => trainer.with_optimizer_ops(Arc::new(cuda)),
+        })
     }
 
     /// The most FLOP/s that the device reaches in this precision, if its data sheet is known. A CPU has none: its clock follows its heat.
     pub fn peak_flops_per_s(self, device: &Device) -> Option<f64> {
-        let arithmetic = match self.precision {
-            PrecisionKind::Bf16 => Arithmetic::Bf16,
-            PrecisionKind::F32 if candle_core::cuda::gemm_reduced_precision_f32() => Arithmetic::Tf32,
-            PrecisionKind::F32 => Arithmetic::F32,
+        let precision = match (self.ops, self.precision.into()) {
+            // What candle's own products do is a switch of candle's.
+            (OpsKind::Reference, _) if candle_core::cuda::gemm_reduced_precision_f32() => Precision::Tf32,
+            (_, precision) => precision,
         };
-        Some(Gpu::of_device(&device_name(device)?)?.peak_flops_per_s(arithmetic))
+        Some(Gpu::of_device(&device_name(device)?)?.peak_flops_per_s(precision))
     }
 
-    fn kernels(self) -> Fused {
-        Fused::new(self.precision.into(), if self.recompute { Activations::Recompute } else { Activations::Keep })
+    fn activations(self) -> Activations {
+        if self.recompute { Activations::Recompute } else { Activations::Keep }
+    }
+
+    /// The kernels of a device; none for the reference operations.
+    fn kernels(self, device: &Device) -> Result<Option<Kernels>> {
+        match (self.ops, device) {
+            (OpsKind::Reference, _) => Ok(None),
+            #[cfg(feature = "cuda")]
+            (OpsKind::Fused, Device::Cuda(_)) => Ok(Some(Kernels::Gpu(self.cuda(device)?))),
+            // What these cannot do, on Metal say, they hand on to the reference operations.
+            (OpsKind::Fused, _) => Ok(Some(Kernels::Cpu(Fused::new(self.precision.into(), self.activations())))),
+        }
+    }
+
+    /// The GPU's kernels: one instance for model and optimiser, since the one works on copies of weights that the other writes.
+    #[cfg(feature = "cuda")]
+    fn cuda(self, device: &Device) -> Result<Cuda> {
+        use std::sync::{Mutex, PoisonError};
+        static OPEN: Mutex<Vec<(String, ComputeConfig, Cuda)>> = Mutex::new(Vec::new());
+        let name = format!("{device:?}");
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, _, cuda)) = open.iter().find(|(of, config, _)| *of == name && *config == self) {
+            return Ok(cuda.clone());
+        }
+        let cuda = Cuda::new(device, self.precision.into(), self.activations())?;
+        open.push((name, self, cuda.clone()));
+        Ok(cuda)
     }
 
     /// Checks that the settings fit each other.
@@ -97,19 +137,47 @@ impl ComputeConfig {
     /// # Errors
     /// If the reference operations are asked for what only the kernels can do.
     pub fn validate(self) -> anyhow::Result<()> {
-        let is_plain = self.precision == PrecisionKind::F32 && !self.recompute;
-        if self.ops == OpsKind::Reference && !is_plain {
+        if self.ops == OpsKind::Reference && self.needs_kernels() {
             anyhow::bail!(
-                "the reference operations compute in f32 and keep activations; bf16 and recompute need ops = \"fused\""
+                "the reference operations compute in f32 and keep activations; bf16, tf32 and recompute need ops = \"fused\""
             );
         }
         Ok(())
     }
+
+    /// Checks that a device can do it.
+    ///
+    /// # Errors
+    /// If it would compute in another precision, or keep activations, without a word.
+    pub fn validate_on(self, device: &Device) -> anyhow::Result<()> {
+        self.validate()?;
+        let problem = match device {
+            Device::Cpu if self.precision == PrecisionKind::Tf32 => {
+                "tf32 is what a GPU's tensor cores compute in; a CPU computes in f32 or bf16"
+            }
+            Device::Metal(_) if self.needs_kernels() => {
+                "bf16, tf32 and recompute need the kernels of a CPU or of a CUDA device"
+            }
+            _ => return Ok(()),
+        };
+        anyhow::bail!("{problem}; choose another precision or --device")
+    }
+
+    fn needs_kernels(self) -> bool {
+        self.precision != PrecisionKind::F32 || self.recompute
+    }
 }
 // ANCHOR_END: compute
 
+/// Kernels for a kind of device.
+enum Kernels {
+    Cpu(Fused),
+    #[cfg(feature = "cuda")]
+    Gpu(Cuda),
+}
+
 /// What the driver calls a GPU; `None` for another device.
-fn device_name(device: &Device) -> Option<String> {
+pub(crate) fn device_name(device: &Device) -> Option<String> {
     match device {
         #[cfg(feature = "cuda")]
         Device::Cuda(cuda) => cuda.cuda_stream().context().name().ok(),

@@ -26,11 +26,21 @@ impl DeviceKind {
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Cuda if !cfg!(feature = "cuda") => Err(not_built("cuda", "a CUDA toolkit and an NVIDIA driver")),
-            Self::Cuda => Device::new_cuda(0).context("cannot start the CUDA device"),
+            Self::Cuda => open_cuda().context("cannot start the CUDA device"),
             Self::Metal if !cfg!(feature = "metal") => Err(not_built("metal", "macOS")),
             Self::Metal => Device::new_metal(0).context("cannot start the Metal device"),
         }
     }
+}
+
+#[cfg(feature = "cuda")]
+fn open_cuda() -> candle_core::Result<Device> {
+    kernels::cuda::open(0)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn open_cuda() -> candle_core::Result<Device> {
+    Device::new_cuda(0)
 }
 
 fn not_built(feature: &str, needs: &str) -> anyhow::Error {

@@ -8,6 +8,8 @@ pub mod train;
 
 use std::time::Instant;
 
+use candle_core::Device;
+
 /// Seconds that `work` takes.
 ///
 /// # Errors
@@ -24,4 +26,17 @@ pub fn peak_resident_mb() -> Option<f64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes / 1024.0)
+}
+
+/// The most memory of a device that this process has held so far, in megabytes, where it is known.
+///
+/// # Errors
+/// If the device fails.
+pub fn peak_memory_mb(device: &Device) -> anyhow::Result<Option<f64>> {
+    match device {
+        Device::Cpu => Ok(peak_resident_mb()),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(_) => Ok(Some(kernels::cuda::peak_memory_bytes(device)? as f64 / 1e6)),
+        _ => Ok(None),
+    }
 }

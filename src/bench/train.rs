@@ -11,7 +11,7 @@ use training::{MicroLoss, Schedule, Task, TrainConfig, Utilisation, next_token_l
 use transformer::{ModelConfig, Transformer, n_parameters};
 
 use super::peak::peak_flops;
-use super::{peak_resident_mb, seconds};
+use super::{peak_memory_mb, seconds};
 use crate::compute::{ComputeConfig, OpsKind};
 use crate::request::WrongRequest;
 
@@ -86,6 +86,8 @@ pub struct TrainBench {
     pub compute: ComputeConfig,
     /// Threads.
     pub threads: usize,
+    /// Where: `cpu`, or what the driver calls the GPU.
+    pub device: String,
     /// Parameters of the model.
     pub n_parameters: usize,
     /// Median seconds of a step.
@@ -94,12 +96,12 @@ pub struct TrainBench {
     pub tokens_per_s: f64,
     /// Floating-point operations a second, counted from the model's sizes.
     pub gflops: f64,
-    /// Those of a large product on this machine.
-    pub peak_gflops: f64,
+    /// Those of a large product on this CPU, or of the GPU's data sheet if we have it.
+    pub peak_gflops: Option<f64>,
     /// Share of that peak: MFU (Chowdhery et al. 2022, arXiv 2204.02311, appendix B).
-    pub mfu: f64,
-    /// The most memory held, in megabytes.
-    pub peak_resident_mb: Option<f64>,
+    pub mfu: Option<f64>,
+    /// The most memory held on the device, in megabytes.
+    pub peak_memory_mb: Option<f64>,
     /// Loss of the first and the last step.
     pub losses: [f64; 2],
 }
@@ -110,17 +112,19 @@ const WARMUP_STEPS: usize = 2;
 ///
 /// # Errors
 /// If the sizes do not fit each other.
-pub fn train(shape: &StepShape, compute: ComputeConfig, steps: usize) -> Result<TrainBench> {
-    compute.validate().map_err(|error| WrongRequest::new(error.to_string()))?;
+pub fn train(shape: &StepShape, compute: ComputeConfig, device: &Device, steps: usize) -> Result<TrainBench> {
+    compute.validate_on(device).map_err(|error| WrongRequest::new(error.to_string()))?;
     let config = shape.model();
     config.validate().map_err(|error| WrongRequest::new(error.to_string()))?;
     let threads = rayon::current_num_threads();
     // The reference operations use one core each: the batch is cut into one part a core, as a trainer would.
     let micro_batches = match compute.ops {
-        OpsKind::Reference => (1..=threads).rev().find(|parts| shape.batch.is_multiple_of(*parts)).unwrap_or(1),
-        OpsKind::Fused => 1,
+        OpsKind::Reference if device.is_cpu() => {
+            (1..=threads).rev().find(|parts| shape.batch.is_multiple_of(*parts)).unwrap_or(1)
+        }
+        _ => 1,
     };
-    let model = compute.place(&Transformer::new(config, 0, &Device::Cpu)?)?;
+    let model = compute.place(&Transformer::new(config, 0, device)?)?;
     let mut task = FixedTokens { model: &model, shape, n_parts: micro_batches, part: 0 };
     let settings = TrainConfig {
         steps: steps + WARMUP_STEPS,
@@ -142,22 +146,27 @@ pub fn train(shape: &StepShape, compute: ComputeConfig, steps: usize) -> Result<
             times.push(elapsed_s);
         }
     }
-    let peak_resident_mb = peak_resident_mb();
-    let peak_flops_per_s = peak_flops(compute.precision.into());
+    let peak_memory_mb = peak_memory_mb(device)?;
+    // A GPU's peak is on its data sheet; a CPU's is measured.
+    let peak_flops_per_s = match device.is_cpu() {
+        true => Some(peak_flops(compute.precision.into())),
+        false => compute.peak_flops_per_s(device),
+    };
     let step_seconds = median(&times).context("no step was timed")?;
     let tokens_per_s = (shape.batch * shape.seq_len) as f64 / step_seconds;
-    let utilisation = Utilisation::new(model.config(), shape.seq_len, Some(peak_flops_per_s));
+    let utilisation = Utilisation::new(model.config(), shape.seq_len, peak_flops_per_s);
     Ok(TrainBench {
         shape: shape.clone(),
         compute,
         threads,
+        device: crate::compute::device_name(device).unwrap_or_else(|| "cpu".to_string()),
         n_parameters: n_parameters(model.config()),
         step_seconds,
         tokens_per_s,
         gflops: utilisation.flops_per_s(tokens_per_s) / 1e9,
-        peak_gflops: peak_flops_per_s / 1e9,
-        mfu: utilisation.mfu(tokens_per_s).context("the peak was measured")?,
-        peak_resident_mb,
+        peak_gflops: peak_flops_per_s.map(|peak| peak / 1e9),
+        mfu: utilisation.mfu(tokens_per_s),
+        peak_memory_mb,
         losses: [*losses.first().context("no step was made")?, *losses.last().context("no step was made")?],
     })
 }
@@ -179,7 +188,7 @@ impl Task for FixedTokens<'_> {
         self.part = (self.part + 1) % self.n_parts;
         let inputs: Vec<u32> = (start..start + batch * seq_len).map(|i| (i * 7919 % vocab_size) as u32).collect();
         let targets: Vec<u32> = inputs.iter().map(|&token| (token * 31 + 7) % vocab_size as u32).collect();
-        let tensor = |ids: Vec<u32>| Tensor::from_vec(ids, (batch, seq_len), &Device::Cpu);
+        let tensor = |ids: Vec<u32>| Tensor::from_vec(ids, (batch, seq_len), self.model.device());
         Ok(Batch { inputs: tensor(inputs)?, targets: tensor(targets)?, mask: None })
     }
 
@@ -224,9 +233,9 @@ mod tests {
     #[test]
     fn both_kinds_of_operations_learn_the_same() {
         let shape: StepShape = SMALL.parse().unwrap();
-        let fused = train(&shape, ComputeConfig::default(), 3).unwrap();
+        let fused = train(&shape, ComputeConfig::default(), &Device::Cpu, 3).unwrap();
         let reference = ComputeConfig { ops: OpsKind::Reference, ..ComputeConfig::default() };
-        let reference = train(&shape, reference, 3).unwrap();
+        let reference = train(&shape, reference, &Device::Cpu, 3).unwrap();
         for (a, b) in fused.losses.iter().zip(&reference.losses) {
             assert!((a / b - 1.0).abs() < 1e-4, "{a} {b}");
         }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::device::DeviceKind;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use llm_from_scratch::bench::train::StepShape;
@@ -56,6 +57,9 @@ struct TrainArgs {
     /// Compute activations again in the backward pass
     #[arg(long)]
     recompute: bool,
+    /// Where the step is computed
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: DeviceKind,
     #[command(flatten)]
     machine: Machine,
 }
@@ -104,30 +108,31 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<()> {
 
 fn run_train(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
     let compute = args.machine.compute(args.recompute);
-    let found = args.machine.run(|| train::train(&args.shape, compute, usize::from(args.steps)))?;
+    let device = args.device.open()?;
+    let found = args.machine.run(|| train::train(&args.shape, compute, &device, usize::from(args.steps)))?;
     if args.machine.json {
         writeln!(out, "{}", serde_json::to_string(&found)?)?;
         return Ok(());
     }
+    let machine = match args.device {
+        DeviceKind::Cpu => format!("{} threads ({})", found.threads, kernels::Isa::best()),
+        _ => found.device.clone(),
+    };
     writeln!(
         out,
-        "{:.1} M parameters on {} threads ({}), {:?} operations in {:?}",
+        "{:.1} M parameters on {machine}, {:?} operations in {:?}",
         found.n_parameters as f64 / 1e6,
-        found.threads,
-        kernels::Isa::best(),
         compute.ops,
         compute.precision
     )?;
     writeln!(out, "step        {:.1} ms (median)", found.step_seconds * 1e3)?;
     writeln!(out, "tokens      {:.0} per second", found.tokens_per_s)?;
-    writeln!(
-        out,
-        "arithmetic  {:.0} GFLOP/s, {:.0}% of the {:.0} that a large product reaches",
-        found.gflops,
-        100.0 * found.mfu,
-        found.peak_gflops
-    )?;
-    if let Some(megabytes) = found.peak_resident_mb {
+    write!(out, "arithmetic  {:.0} GFLOP/s", found.gflops)?;
+    match found.mfu.zip(found.peak_gflops) {
+        Some((mfu, peak)) => writeln!(out, ", {:.0}% of the {peak:.0} that a large product reaches", 100.0 * mfu)?,
+        None => writeln!(out, " (this device's peak is not in our table)")?,
+    }
+    if let Some(megabytes) = found.peak_memory_mb {
         writeln!(out, "memory      {megabytes:.0} MB at most")?;
     }
     writeln!(out, "loss        {:.4} -> {:.4}", found.losses[0], found.losses[1])?;

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use candle_core::Device;
 use clap::{Args, ValueEnum};
 use llm_from_scratch::compute::{OpsKind, PrecisionKind};
 use llm_from_scratch::corpus_source::CorpusSource;
@@ -83,7 +82,7 @@ pub(crate) fn run_stage(args: &RunArgs, last: Stage, out: &mut dyn Write) -> Res
 fn execute(args: &RunArgs, last: Stage, existing: Existing, out: &mut dyn Write) -> Result<()> {
     let device = args.device.unwrap_or(DeviceKind::Cpu).open()?;
     let config = settings(args)?;
-    refuse_on_device(&config, &device)?;
+    config.compute.validate_on(&device).map_err(|error| WrongRequest::new(error.to_string()))?;
     let folder = Path::new("runs").join(run_name(args, &config)?);
     if args.resume && !folder.exists() {
         return Err(WrongRequest::new(format!("there is no run {} to resume", folder.display())).into());
@@ -109,15 +108,6 @@ fn execute(args: &RunArgs, last: Stage, existing: Existing, out: &mut dyn Write)
     }
     if args.json {
         writeln!(out, "{}", summary::summary(&run)?)?;
-    }
-    Ok(())
-}
-
-/// The kernels are the CPU's; another device would compute in f32 and keep activations without a word.
-fn refuse_on_device(config: &RunConfig, device: &Device) -> Result<(), WrongRequest> {
-    let needs_kernels = config.compute.precision != PrecisionKind::F32 || config.compute.recompute;
-    if needs_kernels && !device.is_cpu() {
-        return Err(WrongRequest::new("--precision bf16 and --recompute need the CPU's kernels; leave out --device"));
     }
     Ok(())
 }

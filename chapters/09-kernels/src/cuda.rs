@@ -44,7 +44,7 @@ mod twin;
 #[cfg(feature = "cuda")]
 pub use compiler::cache_folder;
 #[cfg(feature = "cuda")]
-pub use driver::open;
+pub use driver::{open, peak_memory_bytes};
 pub use ops::Cuda;
 
 use crate::{Activations, Precision};

@@ -7,16 +7,7 @@
 //! sheet), *H100 Tensor Core GPU Architecture* (2022), *Ada GPU Architecture* (2022), and the data sheets of L4, L40S, H200 and HGX B200. Clocks are the boost clocks of
 //! those papers; under a low power limit a card does not hold them.
 
-/// How products are computed; sums are f32 in all three.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Arithmetic {
-    /// 32-bit floats, on the ordinary units.
-    F32,
-    /// f32 rounded to 11 significant bits, on the tensor units.
-    Tf32,
-    /// bfloat16, on the tensor units.
-    Bf16,
-}
+use kernels::Precision;
 
 // ANCHOR: gpu
 /// A GPU by its data sheet.
@@ -67,12 +58,12 @@ impl Gpu {
     }
 
     /// The most FLOP/s of matrix products.
-    pub fn peak_flops_per_s(&self, arithmetic: Arithmetic) -> f64 {
+    pub fn peak_flops_per_s(&self, precision: Precision) -> f64 {
         let [bf16, tf32, f32] = self.tflops;
-        1e12 * match arithmetic {
-            Arithmetic::Bf16 => bf16,
-            Arithmetic::Tf32 => tf32,
-            Arithmetic::F32 => f32,
+        1e12 * match precision {
+            Precision::Bf16 => bf16,
+            Precision::Tf32 => tf32,
+            Precision::F32 => f32,
         }
     }
 }
@@ -101,9 +92,9 @@ mod tests {
         let mut names: Vec<&str> = GPUS.iter().flat_map(|gpu| gpu.device_names).copied().collect();
         for gpu in GPUS {
             let peak = |arithmetic| gpu.peak_flops_per_s(arithmetic);
-            assert!(peak(Arithmetic::F32) <= peak(Arithmetic::Tf32), "{}", gpu.name);
-            assert!((peak(Arithmetic::Bf16) / peak(Arithmetic::Tf32) / 2.0 - 1.0).abs() < 0.02, "{}", gpu.name);
-            assert!(gpu.memory_gb >= 8.0 && peak(Arithmetic::Bf16) >= 4e13, "{}", gpu.name);
+            assert!(peak(Precision::F32) <= peak(Precision::Tf32), "{}", gpu.name);
+            assert!((peak(Precision::Bf16) / peak(Precision::Tf32) / 2.0 - 1.0).abs() < 0.02, "{}", gpu.name);
+            assert!(gpu.memory_gb >= 8.0 && peak(Precision::Bf16) >= 4e13, "{}", gpu.name);
         }
         let n_names = names.len();
         names.sort_unstable();

@@ -17,6 +17,6 @@ pub mod tour;
 
 pub use baseline::{Baselines, baselines};
 pub use budget::{chinchilla_tokens, median, run_flops, steps_within};
-pub use gpu::{Arithmetic, Gpu};
+pub use gpu::Gpu;
 pub use task::{PretrainConfig, Pretraining};
 pub use tour::tour;

@@ -16,7 +16,7 @@
 // qkv and d_qkv (batch * seq_len, (n_heads + 2 n_kv_heads) * head_dim), packed as attention_shape.cuh says, queries and keys rotated;
 // out and d_out (batch * seq_len, n_heads * head_dim); log_sum_exp and delta (batch, n_heads, seq_len).
 //
-// Launch, but for attention_delta: 128 threads. With rows = 32 (16 if head_dim > 128) and width = 32, 64, 128 or 256, whichever holds
+// Launch, but for attention_delta: 128 threads. With rows = 32 (16 if head_dim > 128) and width = 64, 128 or 256, the first that holds
 // head_dim: grid (seq_len / rows, rounded up; heads; batch), where heads are n_heads or, for keys and values, n_kv_heads. Dynamic shared
 // bytes: forward 4 * ((rows + 64) * width + 32 * rows), backward 4 * ((2 * rows + 64) * width + 32 * rows), which is 98 KiB at most.
 #include "prelude.cuh"
@@ -40,21 +40,23 @@ template <int COLUMNS> constexpr int BLOCK = WARPS * ROWS<COLUMNS>;
 // other, so that lanes that read the same column of different rows read from different banks.
 template <int COLUMNS> DEVICE int place(int row, int column) { return row * WIDTH<COLUMNS> + (column ^ (row % 8 * 4)); }
 
-// Fills n_rows rows of shared memory with those of a head from `first` on. What lies beyond the sequence or the head becomes zero.
-template <int COLUMNS> DEVICE void load_rows(float* shared, Window<const Element> head, int first, int n_rows, AttentionShape shape) {
-    const bool has_fours = shape.head_dim % 4 == 0 && is_aligned<4>(head.first);
-    for (int i = threadIdx.x; i < n_rows * WIDTH<COLUMNS> / 4; i += THREADS) {
-        const int row = i / (WIDTH<COLUMNS> / 4), column = i % (WIDTH<COLUMNS> / 4) * 4;
+// Fills N rows of shared memory with those of a head from `first` on, PACK numbers at a time. What lies beyond the sequence or beyond the
+// head becomes zero.
+template <int COLUMNS, int N, int PACK>
+DEVICE void load_packs(float* shared, Window<const Element> head, int first, AttentionShape shape) {
+    constexpr int PACKS = WIDTH<COLUMNS> / PACK;
+    UNROLL_BY_4 for (int k = 0; k < N * PACKS / THREADS; k++) {
+        const int i = k * THREADS + threadIdx.x, row = i / PACKS, column = i % PACKS * PACK;
+        const bool is_inside = first + row < shape.seq_len && column < shape.head_dim;
         const Element* from = row_of(head, first + row) + column;
-        const int n_valid = first + row < shape.seq_len ? shape.head_dim - column : 0;
-        Pack<float, 4> four = {};
-        if (has_fours && n_valid > 0) {
-            four = load_pack<4>(from);
-        } else {
-            UNROLL for (int j = 0; j < 4; j++) four.at[j] = j < n_valid ? to_float(from[j]) : 0;
-        }
-        store_pack<4>(shared + place<COLUMNS>(row, column), four);
+        store_pack<PACK>(shared + place<COLUMNS>(row, column), is_inside ? load_pack<PACK>(from) : Pack<float, PACK>{});
     }
+}
+
+template <int COLUMNS, int N> DEVICE void load_rows(float* shared, Window<const Element> head, int first, AttentionShape shape) {
+    const bool has_packs = shape.head_dim % 4 == 0 && is_aligned<4>(head.first);
+    if (has_packs) load_packs<COLUMNS, N, 4>(shared, head, first, shape);
+    else load_packs<COLUMNS, N, 1>(shared, head, first, shape);
 }
 // ANCHOR_END: shared
 
@@ -93,11 +95,11 @@ DEVICE void add_weighted_rows(float (&sums)[ROWS<COLUMNS>][COLUMNS], const float
 template <int COLUMNS>
 DEVICE void store_rows(Window<Element> head, int first, const float (&sums)[ROWS<COLUMNS>][COLUMNS], float factor, AttentionShape shape) {
     UNROLL for (int r = 0; r < ROWS<COLUMNS>; r++) {
+        if (first + r >= shape.seq_len) return;
+        Element* to = row_of(head, first + r);
         UNROLL for (int c = 0; c < COLUMNS; c++) {
-            const int row = first + r, column = c * WARP + threadIdx.x % WARP;
-            if (row < shape.seq_len && column < shape.head_dim) {
-                row_of(head, row)[column] = from_float<Element>(factor * sums[r][c]);
-            }
+            const int column = c * WARP + threadIdx.x % WARP;
+            if (column < shape.head_dim) to[column] = from_float<Element>(factor * sums[r][c]);
         }
     }
 }
@@ -118,12 +120,12 @@ template <int COLUMNS> DEVICE void forward(const Element* qkv, Element* out, flo
     float* values = keys + TILE * WIDTH<COLUMNS>;
     float* weights = values + TILE * WIDTH<COLUMNS> + warp * R * TILE;
 
-    load_rows<COLUMNS>(queries, queries_of(qkv, shape, blockIdx.z, head), first_of_block, BLOCK<COLUMNS>, shape);
+    load_rows<COLUMNS, BLOCK<COLUMNS>>(queries, queries_of(qkv, shape, blockIdx.z, head), first_of_block, shape);
     float largest[R], sum[R] = {}, sums[R][COLUMNS] = {};
     UNROLL for (int r = 0; r < R; r++) largest[r] = -infinity();
     for (int first_key = 0; first_key < min(first_of_block + BLOCK<COLUMNS>, shape.seq_len); first_key += TILE) {
-        load_rows<COLUMNS>(keys, keys_of(qkv, shape, blockIdx.z, kv_head), first_key, TILE, shape);
-        load_rows<COLUMNS>(values, values_of(qkv, shape, blockIdx.z, kv_head), first_key, TILE, shape);
+        load_rows<COLUMNS, TILE>(keys, keys_of(qkv, shape, blockIdx.z, kv_head), first_key, shape);
+        load_rows<COLUMNS, TILE>(values, values_of(qkv, shape, blockIdx.z, kv_head), first_key, shape);
         __syncthreads();
         float scores[R];
         products<COLUMNS>(scores, queries, warp * R, keys, shape.head_dim);
@@ -142,8 +144,8 @@ template <int COLUMNS> DEVICE void forward(const Element* qkv, Element* out, flo
         __syncthreads();
     }
     UNROLL for (int r = 0; r < R; r++) {
-        const float total = warp_sum(sum[r]);
-        UNROLL for (int c = 0; c < COLUMNS; c++) sums[r][c] /= total;
+        const float total = warp_sum(sum[r]), inverse = 1 / total;
+        UNROLL for (int c = 0; c < COLUMNS; c++) sums[r][c] *= inverse;
         if (lane == 0 && first_query + r < shape.seq_len) {
             statistics_of(log_sum_exp, shape, blockIdx.z, head)[first_query + r] = largest[r] + logf(total);
         }
@@ -157,8 +159,7 @@ attention_forward(const Element* qkv, Element* out, float* log_sum_exp, Attentio
     DYNAMIC_SHARED(shared_bytes);
     float* shared = reinterpret_cast<float*>(shared_bytes);
     // Sums lie in registers, so the compiler must know how many there are.
-    if (shape.head_dim <= WIDTH<1>) forward<1>(qkv, out, log_sum_exp, shape, shared);
-    else if (shape.head_dim <= WIDTH<2>) forward<2>(qkv, out, log_sum_exp, shape, shared);
+    if (shape.head_dim <= WIDTH<2>) forward<2>(qkv, out, log_sum_exp, shape, shared);
     else if (shape.head_dim <= WIDTH<4>) forward<4>(qkv, out, log_sum_exp, shape, shared);
     else forward<8>(qkv, out, log_sum_exp, shape, shared);
 }
@@ -215,8 +216,8 @@ template <int COLUMNS> DEVICE void backward_queries(Saved saved, Element* d_qkv,
     float* values = keys + TILE * WIDTH<COLUMNS>;
     float* d_scores = values + TILE * WIDTH<COLUMNS> + warp * R * TILE;
 
-    load_rows<COLUMNS>(queries, queries_of(saved.qkv, shape, blockIdx.z, head), first_of_block, BLOCK<COLUMNS>, shape);
-    load_rows<COLUMNS>(d_outs, window(saved.d_out, shape, shape.n_heads, blockIdx.z, head), first_of_block, BLOCK<COLUMNS>, shape);
+    load_rows<COLUMNS, BLOCK<COLUMNS>>(queries, queries_of(saved.qkv, shape, blockIdx.z, head), first_of_block, shape);
+    load_rows<COLUMNS, BLOCK<COLUMNS>>(d_outs, window(saved.d_out, shape, shape.n_heads, blockIdx.z, head), first_of_block, shape);
     float log_sum_exp[R], delta[R], d_queries[R][COLUMNS] = {};
     UNROLL for (int r = 0; r < R; r++) {
         const int query = min(first_query + r, shape.seq_len - 1);
@@ -224,8 +225,8 @@ template <int COLUMNS> DEVICE void backward_queries(Saved saved, Element* d_qkv,
         delta[r] = statistics_of(saved.delta, shape, blockIdx.z, head)[query];
     }
     for (int first_key = 0; first_key < min(first_of_block + BLOCK<COLUMNS>, shape.seq_len); first_key += TILE) {
-        load_rows<COLUMNS>(keys, keys_of(saved.qkv, shape, blockIdx.z, kv_head), first_key, TILE, shape);
-        load_rows<COLUMNS>(values, values_of(saved.qkv, shape, blockIdx.z, kv_head), first_key, TILE, shape);
+        load_rows<COLUMNS, TILE>(keys, keys_of(saved.qkv, shape, blockIdx.z, kv_head), first_key, shape);
+        load_rows<COLUMNS, TILE>(values, values_of(saved.qkv, shape, blockIdx.z, kv_head), first_key, shape);
         __syncthreads();
         float scores[R], d_weights[R];
         products<COLUMNS>(scores, queries, warp * R, keys, shape.head_dim);
@@ -248,8 +249,7 @@ attention_backward_queries(const Element* qkv, const Element* d_out, const float
     DYNAMIC_SHARED(shared_bytes);
     float* shared = reinterpret_cast<float*>(shared_bytes);
     const Saved saved = {qkv, d_out, log_sum_exp, delta};
-    if (shape.head_dim <= WIDTH<1>) backward_queries<1>(saved, d_qkv, shape, shared);
-    else if (shape.head_dim <= WIDTH<2>) backward_queries<2>(saved, d_qkv, shape, shared);
+    if (shape.head_dim <= WIDTH<2>) backward_queries<2>(saved, d_qkv, shape, shared);
     else if (shape.head_dim <= WIDTH<4>) backward_queries<4>(saved, d_qkv, shape, shared);
     else backward_queries<8>(saved, d_qkv, shape, shared);
 }
@@ -290,13 +290,13 @@ template <int COLUMNS> DEVICE void backward_keys_values(Saved saved, Element* d_
     float* d_outs = queries + TILE * WIDTH<COLUMNS>;
     float* factors = d_outs + TILE * WIDTH<COLUMNS> + warp * R * TILE;
 
-    load_rows<COLUMNS>(keys, keys_of(saved.qkv, shape, blockIdx.z, kv_head), first_of_block, BLOCK<COLUMNS>, shape);
-    load_rows<COLUMNS>(values, values_of(saved.qkv, shape, blockIdx.z, kv_head), first_of_block, BLOCK<COLUMNS>, shape);
+    load_rows<COLUMNS, BLOCK<COLUMNS>>(keys, keys_of(saved.qkv, shape, blockIdx.z, kv_head), first_of_block, shape);
+    load_rows<COLUMNS, BLOCK<COLUMNS>>(values, values_of(saved.qkv, shape, blockIdx.z, kv_head), first_of_block, shape);
     float d_keys[R][COLUMNS] = {}, d_values[R][COLUMNS] = {};
     for (int head = kv_head * group; head < (kv_head + 1) * group; head++) {
         for (int first_query = first_of_block / TILE * TILE; first_query < shape.seq_len; first_query += TILE) {
-            load_rows<COLUMNS>(queries, queries_of(saved.qkv, shape, blockIdx.z, head), first_query, TILE, shape);
-            load_rows<COLUMNS>(d_outs, window(saved.d_out, shape, shape.n_heads, blockIdx.z, head), first_query, TILE, shape);
+            load_rows<COLUMNS, TILE>(queries, queries_of(saved.qkv, shape, blockIdx.z, head), first_query, shape);
+            load_rows<COLUMNS, TILE>(d_outs, window(saved.d_out, shape, shape.n_heads, blockIdx.z, head), first_query, shape);
             __syncthreads();
             const int query = first_query + lane, valid = min(query, shape.seq_len - 1);
             const float log_sum_exp = statistics_of(saved.log_sum_exp, shape, blockIdx.z, head)[valid];
@@ -316,8 +316,7 @@ attention_backward_keys_values(const Element* qkv, const Element* d_out, const f
     DYNAMIC_SHARED(shared_bytes);
     float* shared = reinterpret_cast<float*>(shared_bytes);
     const Saved saved = {qkv, d_out, log_sum_exp, delta};
-    if (shape.head_dim <= WIDTH<1>) backward_keys_values<1>(saved, d_qkv, shape, shared);
-    else if (shape.head_dim <= WIDTH<2>) backward_keys_values<2>(saved, d_qkv, shape, shared);
+    if (shape.head_dim <= WIDTH<2>) backward_keys_values<2>(saved, d_qkv, shape, shared);
     else if (shape.head_dim <= WIDTH<4>) backward_keys_values<4>(saved, d_qkv, shape, shared);
     else backward_keys_values<8>(saved, d_qkv, shape, shared);
 }

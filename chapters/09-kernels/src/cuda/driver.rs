@@ -45,6 +45,22 @@ fn keep_freed_memory(context: &Arc<CudaContext>) -> Result<()> {
 }
 // ANCHOR_END: open
 
+/// The most bytes that were in use at one time, of tensors and of kernels' buffers: what the device's pool has lent.
+///
+/// # Errors
+/// If the device is no GPU, or has no pool.
+pub fn peak_memory_bytes(device: &Device) -> Result<u64> {
+    let Device::Cuda(device) = device else { bail!("{device:?} is no CUDA device") };
+    let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
+    let mut n_bytes = 0_u64;
+    // SAFETY: the device exists; the attribute is a u64.
+    unsafe {
+        let pool = driver::device::get_default_mem_pool(device.cuda_stream().context().cu_device()).w()?;
+        sys::cuMemPoolGetAttribute(pool, attribute, (&raw mut n_bytes).cast()).result().w()?;
+    }
+    Ok(n_bytes)
+}
+
 /// A GPU.
 #[derive(Debug)]
 pub(super) struct Driver {
