@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result};
 use clap::ValueEnum;
+use kernels::activation_memory::Graph;
+use kernels::training_memory::Stored;
 #[cfg(feature = "cuda")]
 use kernels::cuda::Cuda;
 use kernels::{Activations, Fused, Precision};
@@ -100,6 +102,25 @@ impl ComputeConfig {
             (_, precision) => precision,
         };
         Some(Gpu::of_device(&device_name(device)?)?.peak_flops_per_s(precision))
+    }
+
+    /// How blocks are computed on that device, which decides what they keep.
+    pub fn graph(self, device: &Device) -> Graph {
+        match (self.ops, self.recompute) {
+            // On Metal the kernels hand on to the reference operations.
+            _ if device.is_metal() => Graph::Stock,
+            (OpsKind::Reference, _) => Graph::Stock,
+            (OpsKind::Fused, false) => Graph::Branches,
+            (OpsKind::Fused, true) => Graph::Recompute,
+        }
+    }
+
+    /// As what a device keeps activations.
+    pub fn stored(self, device: &Device) -> Stored {
+        match (self.ops, self.precision) {
+            (OpsKind::Fused, PrecisionKind::Bf16) if device.is_cuda() => Stored::Bf16,
+            _ => Stored::F32,
+        }
     }
 
     fn activations(self) -> Activations {

@@ -17,7 +17,7 @@
 //! | 14 | [`preferences`]: DPO |
 //!
 //! What is in this crate itself: [`preset`] (the settings of a run), [`corpus_source`] (where its text comes from), [`run`] (its folder),
-//! [`stages`] (one file a stage), [`figures`] (one file a figure) and [`chapters`] (the tours).
+//! [`stages`] (one file a stage), [`memory`] (what a step takes), [`figures`] (one file a figure) and [`chapters`] (the tours).
 
 // A library does not print, and what the program prints may meet a closed pipe, which `println!` answers with a panic.
 #![warn(clippy::print_stdout)]
@@ -32,6 +32,7 @@ pub mod chapters;
 pub mod compute;
 pub mod corpus_source;
 pub mod figures;
+pub mod memory;
 pub mod preset;
 pub mod progress;
 pub mod request;

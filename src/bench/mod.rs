@@ -10,6 +10,9 @@ use std::time::Instant;
 
 use candle_core::Device;
 
+/// A megabyte as Linux counts.
+const BYTES_PER_MB: f64 = 1024.0 * 1024.0;
+
 /// Seconds that `work` takes.
 ///
 /// # Errors
@@ -22,10 +25,19 @@ pub fn seconds<R>(work: impl FnOnce() -> anyhow::Result<R>) -> anyhow::Result<(f
 
 /// The most memory that this process has held so far, in megabytes. Known on Linux alone.
 pub fn peak_resident_mb() -> Option<f64> {
+    status_mb("VmHWM:")
+}
+
+/// The memory that this process holds, in megabytes. Known on Linux alone.
+pub fn resident_mb() -> Option<f64> {
+    status_mb("VmRSS:")
+}
+
+fn status_mb(key: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let line = status.lines().find(|line| line.starts_with(key))?;
     let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes / 1024.0)
+    Some(kilobytes * 1024.0 / BYTES_PER_MB)
 }
 
 /// The most memory of a device that this process has held so far, in megabytes, where it is known.

@@ -5,13 +5,15 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 use batches::Batch;
 use candle_core::{Device, Tensor};
+use kernels::training_memory::{StepSizes, Stored, TrainingMemory};
 use pretraining::median;
 use serde::{Deserialize, Serialize};
 use training::{MicroLoss, Schedule, Task, TrainConfig, Utilisation, next_token_loss};
 use transformer::{ModelConfig, Transformer, n_parameters};
 
+use super::BYTES_PER_MB;
 use super::peak::peak_flops;
-use super::{peak_memory_mb, seconds};
+use super::{peak_memory_mb, resident_mb, seconds};
 use crate::compute::{ComputeConfig, OpsKind};
 use crate::request::WrongRequest;
 
@@ -102,6 +104,8 @@ pub struct TrainBench {
     pub mfu: Option<f64>,
     /// The most memory held on the device, in megabytes.
     pub peak_memory_mb: Option<f64>,
+    /// The same by count: what the process held before the model was made, and what the shapes say. Not known for micro-batches side by side.
+    pub counted_mb: Option<f64>,
     /// Loss of the first and the last step.
     pub losses: [f64; 2],
 }
@@ -124,6 +128,7 @@ pub fn train(shape: &StepShape, compute: ComputeConfig, device: &Device, steps: 
         }
         _ => 1,
     };
+    let counted_mb = (micro_batches == 1).then(|| counted_mb(&config, shape, compute, device)).flatten();
     let model = compute.place(&Transformer::new(config, 0, device)?)?;
     let mut task = FixedTokens { model: &model, shape, n_parts: micro_batches, part: 0 };
     let settings = TrainConfig {
@@ -167,8 +172,18 @@ pub fn train(shape: &StepShape, compute: ComputeConfig, device: &Device, steps: 
         peak_gflops: peak_flops_per_s.map(|peak| peak / 1e9),
         mfu: utilisation.mfu(tokens_per_s),
         peak_memory_mb,
+        counted_mb,
         losses: [*losses.first().context("no step was made")?, *losses.last().context("no step was made")?],
     })
+}
+
+/// What the process holds already, and what training adds to it by count.
+fn counted_mb(config: &ModelConfig, shape: &StepShape, compute: ComputeConfig, device: &Device) -> Option<f64> {
+    let (graph, stored) = (compute.graph(device), compute.stored(device));
+    let step = StepSizes { batch: shape.batch, seq_len: shape.seq_len, micro_batches: 1, graph, stored };
+    // A process on the CPU holds something before the model is made; a GPU's pool lends nothing but tensors.
+    let before = if device.is_cpu() { resident_mb()? } else { 0.0 };
+    Some(before + TrainingMemory::of(config, &step).total() as f64 / BYTES_PER_MB)
 }
 
 /// The same tokens in every step, in so many parts.

@@ -133,7 +133,8 @@ fn run_train(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
         None => writeln!(out, " (this device's peak is not in our table)")?,
     }
     if let Some(megabytes) = found.peak_memory_mb {
-        writeln!(out, "memory      {megabytes:.0} MB at most")?;
+        let counted = found.counted_mb.map_or(String::new(), |counted| format!(", {counted:.0} by count"));
+        writeln!(out, "memory      {megabytes:.0} MB at most{counted}")?;
     }
     writeln!(out, "loss        {:.4} -> {:.4}", found.losses[0], found.losses[1])?;
     Ok(())

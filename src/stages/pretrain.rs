@@ -8,6 +8,7 @@ use anyhow::Result;
 use batches::Shards;
 use corpus::read_jsonl;
 use evaluation::{BitsPerByte, bits_per_byte};
+use kernels::training_memory::{StepSizes, Stored};
 use pretraining::{Pretraining, median};
 use serde::{Deserialize, Serialize};
 use training::{RunDir, Utilisation};
@@ -18,6 +19,7 @@ use super::model_folder::{self, ModelKind};
 use super::shards::{TRAINING_SHARDS, VALIDATION_SHARDS};
 use super::time_limit::{self, PRETRAIN_ALONE_SHARE, PRETRAIN_SHARE};
 use super::watch::Watch;
+use crate::memory;
 use crate::run::Run;
 
 /// What pretraining came to.
@@ -60,9 +62,11 @@ pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
     let model = compute.place(&model)?;
     let before = held_out_bits(run, &model, &tokenizer)?;
     let mut task = task(run, &model)?;
+    let step = memory_step(run);
     let share = if run.config().corpus.has_lessons() { PRETRAIN_SHARE } else { PRETRAIN_ALONE_SHARE };
     if let (Some(budget_s), true) = (time_limit::training_budget(run, started, share)?, is_fresh) {
-        let fitted = time_limit::fit(compute, &model, &mut task, &run.config().pretrain.train, budget_s)?;
+        let fitted = time_limit::fit(compute, &model, &mut task, &run.config().pretrain.train, budget_s)
+            .map_err(|error| memory::explain(error, model.config(), &step))?;
         run.resolve(|config| config.pretrain.train = fitted)?;
     }
     let config = run.config().pretrain.train.clone();
@@ -71,7 +75,9 @@ pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
     let mut trainer = compute.trainer(&model, config.clone())?.with_utilisation(utilisation);
     trainer.resume(&mut task, &folder)?;
     let mut watch = Watch::new("pretrain", config.steps);
-    trainer.run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))?;
+    trainer
+        .run(&mut task, Some(&folder), &mut |metrics| watch.step(metrics))
+        .map_err(|error| memory::explain(error.into(), model.config(), &step))?;
     watch.finish();
     model_folder::save(&run.path(MODEL_FOLDER), &model, &tokenizer, ModelKind::Base)?;
     let metrics = folder.metrics()?;
@@ -87,6 +93,18 @@ pub fn pretrain(run: &mut Run) -> Result<PretrainReport> {
         before,
         after: held_out_bits(run, &model, &tokenizer)?,
     })
+}
+
+/// What the memory of a step depends on.
+fn memory_step(run: &Run) -> StepSizes {
+    let pretrain = &run.config().pretrain;
+    StepSizes {
+        batch: pretrain.batch_size,
+        seq_len: pretrain.seq_len,
+        micro_batches: pretrain.train.micro_batches,
+        graph: run.config().compute.graph(run.device()),
+        stored: Stored::F32,
+    }
 }
 
 fn task<'a>(run: &Run, model: &'a Transformer) -> Result<Pretraining<'a>> {

@@ -15,7 +15,7 @@
 //! | [`scratch`], [`gradient_store`] | memory that is used again |
 //! | [`ops`] | all of it behind the model's seam: [`Fused`] |
 //! | `cuda` | the same seam on a GPU (feature `cuda`; feature `twin` for tests on the CPU) |
-//! | [`roofline`], [`activation_memory`] | what a step asks of arithmetic and of memory, counted |
+//! | [`roofline`], [`activation_memory`], [`training_memory`] | what a step asks of arithmetic and of memory, counted |
 //!
 //! Kernels work on slices and know nothing of tensors; [`ops`] makes candle's operations of them. `cargo run --release -- chapter 9` runs [`tour()`].
 
@@ -42,6 +42,7 @@ pub mod scratch;
 mod storage;
 pub mod swiglu;
 pub mod tour;
+pub mod training_memory;
 
 pub use isa::Isa;
 pub use matmul::Precision;

@@ -15,6 +15,7 @@ use transformer::{
 use crate::activation_memory::{Graph, kept_by_block, kept_bytes};
 use crate::online_softmax::softmax_rows;
 use crate::roofline::{RIDGE, passes, training_step};
+use crate::training_memory::{StepSizes, Stored, TrainingMemory};
 use crate::{Activations, Fused, Isa, Precision};
 
 /// Prints the tour. Takes a second.
@@ -27,6 +28,7 @@ pub fn tour(out: &mut dyn Write) -> anyhow::Result<()> {
     arithmetic_intensity(out)?;
     memory_passes(out)?;
     kept_for_backward(out)?;
+    memory_of_a_step(out)?;
     rounding(out)?;
     bf16_products(out)?;
     silent_cut(out)?;
@@ -312,6 +314,23 @@ fn kept_for_backward(out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 // ANCHOR_END: kept
+
+fn memory_of_a_step(out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "== the memory of a training step ==")?;
+    let (config, batch, seq_len) = example();
+    let [stock, branches, recompute] = [Graph::Stock, Graph::Branches, Graph::Recompute].map(|graph| {
+        TrainingMemory::of(&config, &StepSizes { batch, seq_len, micro_batches: 1, graph, stored: Stored::F32 })
+    });
+    let megabytes = |bytes: usize| bytes as f64 / 1e6;
+    writeln!(out, "MB           |  stock | branches | recompute")?;
+    for (i, (name, _)) in stock.parts().iter().enumerate() {
+        let [stock, branches, recompute] = [stock, branches, recompute].map(|memory| megabytes(memory.parts()[i].1));
+        writeln!(out, "{name:<12} | {stock:>6.1} | {branches:>8.1} | {recompute:>9.1}")?;
+    }
+    let [stock, branches, recompute] = [stock, branches, recompute].map(|memory| megabytes(memory.total()));
+    writeln!(out, "{:<12} | {stock:>6.1} | {branches:>8.1} | {recompute:>9.1}", "all")?;
+    Ok(())
+}
 
 // ANCHOR: rounding
 fn rounding(out: &mut dyn Write) -> anyhow::Result<()> {

@@ -1,0 +1,138 @@
+//! The peak that is predicted is the peak that is measured, at the allocator.
+
+#![allow(unsafe_code, clippy::unwrap_used)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use candle_core::{Device, Result, Tensor};
+use kernels::activation_memory::Graph;
+use kernels::training_memory::{StepSizes, Stored, TrainingMemory};
+use kernels::{Activations, Fused, Precision};
+use training::{AdamWConfig, MicroLoss, Schedule, Task, TrainConfig, Trainer};
+use transformer::{ModelConfig, Transformer};
+
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: all is the system's allocator, which keeps the contract.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let live = LIVE.fetch_add(layout.size(), SeqCst) + layout.size();
+        PEAK.fetch_max(live, SeqCst);
+        // SAFETY: as the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), SeqCst);
+        // SAFETY: as the caller's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The same tokens again and again.
+struct Fixed<'a> {
+    model: &'a Transformer,
+    batch: usize,
+    seq_len: usize,
+}
+
+impl Task for Fixed<'_> {
+    type Batch = ();
+
+    fn next_batch(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn loss(&self, _batch: &()) -> Result<MicroLoss> {
+        let n_tokens = self.batch * self.seq_len;
+        let ids: Vec<u32> = (0..n_tokens).map(|i| (i * 7919 % self.model.config().vocab_size) as u32).collect();
+        let ids = Tensor::from_vec(ids, (self.batch, self.seq_len), &Device::Cpu)?;
+        let sum = self.model.next_token_loss(&ids, &ids, None)?;
+        Ok(MicroLoss { sum, n_targets: n_tokens, n_tokens, extras: Vec::new() })
+    }
+
+    fn validate(&mut self) -> Result<Vec<(String, f64)>> {
+        Ok(Vec::new())
+    }
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
+    fn restore(&mut self, _state: &serde_json::Value) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The most bytes that two steps hold at once, beyond what the process held before.
+fn measured(config: &ModelConfig, step: &StepSizes) -> usize {
+    let before = LIVE.load(SeqCst);
+    PEAK.store(before, SeqCst);
+    let model = Transformer::new(config.clone(), 0, &Device::Cpu).unwrap();
+    let activations = if step.graph == Graph::Recompute { Activations::Recompute } else { Activations::Keep };
+    let fused = Arc::new(Fused::new(Precision::F32, activations));
+    let model = if step.graph == Graph::Stock { model } else { model.with_ops(fused.clone()).unwrap() };
+    let settings = TrainConfig {
+        steps: 2,
+        micro_batches: step.micro_batches,
+        schedule: Schedule { peak_lr: 1e-3, warmup_steps: 0, final_ratio: 1.0 },
+        optimizer: AdamWConfig::default(),
+        clip_norm: 1.0,
+        validate_every: 0,
+        checkpoint_every: 0,
+        keep_checkpoints: 1,
+    };
+    let trainer = Trainer::new(&model, settings).unwrap();
+    let mut trainer = if step.graph == Graph::Stock { trainer } else { trainer.with_optimizer_ops(fused) };
+    let mut task = Fixed { model: &model, batch: step.batch, seq_len: step.seq_len };
+    for _ in 0..2 {
+        trainer.train_step(&mut task).unwrap();
+    }
+    PEAK.load(SeqCst) - before
+}
+
+/// Much in weights; much in activations; much in the head; much in the feed-forward networks.
+#[test]
+fn the_peak_is_what_was_predicted() {
+    let sizes = |d_model, n_layers, d_ff, vocab_size, tie_embeddings| ModelConfig {
+        vocab_size,
+        d_model,
+        n_layers,
+        n_heads: d_model / 32,
+        n_kv_heads: d_model / 64,
+        d_ff,
+        max_seq_len: 128,
+        rope_theta: 10_000.0,
+        rms_norm_eps: 1e-5,
+        tie_embeddings,
+        init_std: 0.02,
+    };
+    // One micro-batch at a time, as on a GPU: with two threads the reference operations would take two.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    for (config, batch, micro_batches) in [
+        (sizes(256, 3, 688, 512, true), 1, 1),
+        (sizes(128, 6, 344, 256, true), 8, 2),
+        (sizes(128, 2, 256, 4096, false), 4, 1),
+        (sizes(192, 2, 1536, 256, true), 2, 1),
+    ] {
+        for graph in [Graph::Stock, Graph::Branches, Graph::Recompute] {
+            let step = StepSizes { batch, seq_len: 128, micro_batches, graph, stored: Stored::F32 };
+            let predicted = TrainingMemory::of(&config, &step);
+            let found = pool.install(|| measured(&config, &step));
+            let error = predicted.total() as f64 / found as f64 - 1.0;
+            assert!(
+                error.abs() < 0.03,
+                "{graph:?}, batch {batch}: {found} bytes, {:+.1}%: {predicted:?}",
+                100.0 * error
+            );
+        }
+    }
+}
