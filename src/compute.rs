@@ -8,6 +8,7 @@ use kernels::activation_memory::Graph;
 use kernels::training_memory::Stored;
 #[cfg(feature = "cuda")]
 use kernels::cuda::Cuda;
+use kernels::fallbacks::Fallbacks;
 use kernels::{Activations, Fused, Precision};
 use pretraining::Gpu;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ use training::{TrainConfig, Trainer};
 #[cfg(feature = "cuda")]
 use transformer::Ops;
 use transformer::Transformer;
+
+use crate::progress::warn_once;
 
 /// Which implementation of the model's operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ValueEnum)]
@@ -134,7 +137,10 @@ impl ComputeConfig {
             #[cfg(feature = "cuda")]
             (OpsKind::Fused, Device::Cuda(_)) => Ok(Some(Kernels::Gpu(self.cuda(device)?))),
             // What these cannot do, on Metal say, they hand on to the reference operations.
-            (OpsKind::Fused, _) => Ok(Some(Kernels::Cpu(Fused::new(self.precision.into(), self.activations())))),
+            (OpsKind::Fused, _) => {
+                let fused = Fused::new(self.precision.into(), self.activations());
+                Ok(Some(Kernels::Cpu(fused.with_fallbacks(Fallbacks::telling(warn_once)))))
+            }
         }
     }
 

@@ -1,5 +1,7 @@
-//! Progress bars: on standard error, and only if that is a terminal.
+//! Progress bars and warnings, on standard error; bars only if that is a terminal.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,4 +16,12 @@ pub fn bar(label: &str, len: u64) -> ProgressBar {
     }
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+/// Prints a warning, if this process has not printed it before: each stage of a run makes its own operations, and all would say the same.
+pub fn warn_once(text: &str) {
+    static PRINTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if PRINTED.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_string()) {
+        eprintln!("warning: {text}");
+    }
 }

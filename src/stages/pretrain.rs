@@ -103,7 +103,7 @@ fn memory_step(run: &Run) -> StepSizes {
         seq_len: pretrain.seq_len,
         micro_batches: pretrain.train.micro_batches,
         graph: run.config().compute.graph(run.device()),
-        stored: Stored::F32,
+        stored: run.config().compute.stored(run.device()),
     }
 }
 

@@ -13,6 +13,7 @@
 //! | [`cross_entropy`] | head and log-probabilities in chunks, without all logits |
 //! | [`adamw`] | gradient norm and AdamW in one pass each |
 //! | [`scratch`], [`gradient_store`] | memory that is used again |
+//! | [`fallbacks`] | what the kernels handed on, and why |
 //! | [`ops`] | all of it behind the model's seam: [`Fused`] |
 //! | `cuda` | the same seam on a GPU (feature `cuda`; feature `twin` for tests on the CPU) |
 //! | [`roofline`], [`activation_memory`], [`training_memory`] | what a step asks of arithmetic and of memory, counted |
@@ -27,6 +28,7 @@ pub mod cross_entropy;
 #[cfg(any(feature = "cuda", feature = "twin"))]
 pub mod cuda;
 pub mod embedding;
+pub mod fallbacks;
 pub mod gradient_store;
 pub mod isa;
 pub mod lanes;

@@ -24,6 +24,7 @@ use transformer::ops::summed_loss;
 use transformer::{AttentionBranch, AttentionLayout, FeedForwardBranch, Ops, Reference, Weight};
 
 use crate::Isa;
+use crate::fallbacks::Fallbacks;
 use crate::gradient_store::GradientStore;
 use crate::matmul::Precision;
 use crate::scratch::Scratch;
@@ -48,6 +49,7 @@ pub struct Fused {
     pub(crate) activations: Activations,
     pub(crate) scratch: Scratch,
     pub(crate) gradients: GradientStore,
+    pub(crate) fallbacks: Fallbacks,
 }
 
 impl Fused {
@@ -59,6 +61,7 @@ impl Fused {
             activations,
             scratch: Scratch::default(),
             gradients: GradientStore::default(),
+            fallbacks: Fallbacks::default(),
         }
     }
 
@@ -66,27 +69,32 @@ impl Fused {
     pub fn with_isa(self, isa: Isa) -> Self {
         Self { isa, ..self }
     }
+
+    /// The same with another record of what it hands on.
+    pub fn with_fallbacks(self, fallbacks: Fallbacks) -> Self {
+        Self { fallbacks, ..self }
+    }
 }
 // ANCHOR_END: fused
 
 // ANCHOR: ops
 impl Ops for Fused {
     fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor> {
-        if !is_supported(&[&weight.tensor]) || has_derived_weight(&[weight]) {
+        if !self.fallbacks.supports("embedding", &[&weight.tensor]) || self.has_derived_weight("embedding", &[weight]) {
             return Reference.embedding(tokens, weight);
         }
         apply1(&weight.tensor, embedding::Embedding::new(self, tokens, weight)?)
     }
 
     fn linear(&self, x: &Tensor, weight: &Weight) -> Result<Tensor> {
-        if !is_supported(&[x, &weight.tensor]) {
+        if !self.fallbacks.supports("linear", &[x, &weight.tensor]) {
             return Reference.linear(x, weight);
         }
         apply2(&x.contiguous()?, &weight.tensor, linear::Linear::new(self, weight))
     }
 
     fn rms_norm(&self, x: &Tensor, weight: &Weight, eps: f64) -> Result<Tensor> {
-        if !is_supported(&[x, &weight.tensor]) {
+        if !self.fallbacks.supports("RMSNorm", &[x, &weight.tensor]) {
             return Reference.rms_norm(x, weight, eps);
         }
         apply2(&x.contiguous()?, &weight.tensor, rms_norm::RmsNorm::new(self, weight, eps))
@@ -100,7 +108,7 @@ impl Ops for Fused {
         layout: AttentionLayout,
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
-        if store.remembers() || !is_supported(&[q, k, v]) {
+        if store.remembers() || !self.fallbacks.supports("attention", &[q, k, v]) {
             return Reference.attention(q, k, v, layout, store);
         }
         let op = attention::Attention::new(self, q, layout)?;
@@ -108,14 +116,14 @@ impl Ops for Fused {
     }
 
     fn swiglu(&self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-        if !is_supported(&[gate, up]) {
+        if !self.fallbacks.supports("SwiGLU", &[gate, up]) {
             return Reference.swiglu(gate, up);
         }
         apply2(&gate.contiguous()?, &up.contiguous()?, swiglu::SwiGlu::new(self))
     }
 
     fn target_log_probs(&self, hidden: &Tensor, head: &Weight, targets: &Tensor) -> Result<Tensor> {
-        if !is_supported(&[hidden, &head.tensor]) {
+        if !self.fallbacks.supports("head and loss", &[hidden, &head.tensor]) {
             return Reference.target_log_probs(hidden, head, targets);
         }
         apply2(&hidden.contiguous()?, &head.tensor, next_token_loss::TargetLogProbs::new(self, head, targets)?)
@@ -144,7 +152,7 @@ impl Ops for Fused {
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
         let AttentionBranch { norm, q, k, v, o } = branch;
-        if store.remembers() || !can_fuse(x, &[norm, q, k, v, o]) {
+        if store.remembers() || !self.can_fuse("attention branch", x, &[norm, q, k, v, o]) {
             return branch.compose(self, x, eps, layout, store);
         }
         apply1(&x.contiguous()?, attention_branch::AttentionBranchOp::new(self, branch, eps, x, layout)?)
@@ -152,7 +160,7 @@ impl Ops for Fused {
 
     fn feed_forward_branch(&self, x: &Tensor, branch: &FeedForwardBranch, eps: f64) -> Result<Tensor> {
         let FeedForwardBranch { norm, gate, up, down } = branch;
-        if !can_fuse(x, &[norm, gate, up, down]) {
+        if !self.can_fuse("feed-forward branch", x, &[norm, gate, up, down]) {
             return branch.compose(self, x, eps);
         }
         apply1(&x.contiguous()?, feed_forward_branch::FeedForwardBranchOp::new(self, branch, eps))
@@ -168,14 +176,24 @@ impl Ops for Fused {
 }
 // ANCHOR_END: ops
 
-/// Whether a branch can be one op: all numbers are where the kernels work, and no weight is the result of other operations, whose gradient
-/// candle's graph would want to have.
-fn can_fuse(x: &Tensor, weights: &[&Weight]) -> bool {
-    is_supported(&[x]) && weights.iter().all(|weight| is_supported(&[&weight.tensor])) && !has_derived_weight(weights)
-}
+impl Fused {
+    /// Whether a branch can be one op: all numbers are where the kernels work, and no weight is the result of other operations, whose gradient
+    /// candle's graph would want to have. Numbers of another kind are recorded by the operations that the branch is then made of.
+    fn can_fuse(&self, branch: &str, x: &Tensor, weights: &[&Weight]) -> bool {
+        is_supported(&[x])
+            && weights.iter().all(|weight| is_supported(&[&weight.tensor]))
+            && !self.has_derived_weight(branch, weights)
+    }
 
-fn has_derived_weight(weights: &[&Weight]) -> bool {
-    weights.iter().any(|weight| weight.tensor.track_op() && !weight.tensor.is_variable())
+    fn has_derived_weight(&self, operation: &str, weights: &[&Weight]) -> bool {
+        let is_derived = weights.iter().any(|weight| weight.tensor.track_op() && !weight.tensor.is_variable());
+        if is_derived {
+            self.fallbacks.record(format!(
+                "{operation}: a weight is the result of other operations; runs in smaller steps, slower"
+            ));
+        }
+        is_derived
+    }
 }
 
 fn apply1<C: CustomOp1 + 'static + Send + Sync>(x: &Tensor, op: C) -> Result<Tensor> {

@@ -7,12 +7,12 @@ use training::optimizer_ops::{Step, Update};
 use super::Fused;
 use crate::adamw::{self, Parameter};
 use crate::gradient_store::write_in_place;
-use crate::storage::{Reading, is_supported};
+use crate::storage::Reading;
 
 // ANCHOR: optimizer
 impl OptimizerOps for Fused {
     fn sum_of_squares(&self, tensors: &[&Tensor]) -> Result<f64> {
-        if !is_supported(tensors) {
+        if !self.fallbacks.supports("gradient norm", tensors) {
             return training::ReferenceOptimizer.sum_of_squares(tensors);
         }
         let contiguous = tensors.iter().map(|tensor| tensor.contiguous()).collect::<Result<Vec<_>>>()?;
@@ -24,7 +24,7 @@ impl OptimizerOps for Fused {
     fn adamw(&self, step: &Step, updates: &mut [Update<'_>]) -> Result<()> {
         for update in updates {
             let Update { var, gradient, first, second, decay } = update;
-            if !is_supported(&[var.as_tensor(), gradient, first, second]) {
+            if !self.fallbacks.supports("AdamW", &[var.as_tensor(), gradient, first, second]) {
                 training::ReferenceOptimizer.adamw(step, std::slice::from_mut(update))?;
                 continue;
             }

@@ -1,0 +1,58 @@
+//! What the kernels could not do, and why: said once, because a run on the reference operations gives the same numbers and only takes longer.
+//!
+//! A library does not print. It keeps a record, and calls whoever asked to be told.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{Device, Tensor};
+
+use crate::storage::is_supported;
+
+// ANCHOR: fallbacks
+/// The operations that were handed on, each with its reason, once.
+#[derive(Clone, Default)]
+pub struct Fallbacks {
+    seen: Arc<Mutex<BTreeSet<String>>>,
+    tell: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+}
+
+impl Fallbacks {
+    /// A record that also calls `tell` with each new entry.
+    pub fn telling(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { seen: Arc::default(), tell: Some(Arc::new(tell)) }
+    }
+
+    /// What happened so far, such as `attention: F64 on the CPU; runs on reference operations, slower`.
+    pub fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Whether `operation` can work on these tensors; if not, that is recorded.
+    pub(crate) fn supports(&self, operation: &str, tensors: &[&Tensor]) -> bool {
+        let Some(tensor) = tensors.iter().find(|tensor| !is_supported(&[tensor])) else { return true };
+        let place = match tensor.device() {
+            Device::Cpu => "the CPU",
+            Device::Cuda(_) => "a CUDA device",
+            Device::Metal(_) => "a Metal device",
+        };
+        self.record(format!("{operation}: {:?} on {place}; runs on reference operations, slower", tensor.dtype()));
+        false
+    }
+
+    /// Records something that is not known yet.
+    pub(crate) fn record(&self, entry: String) {
+        let is_new = self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.clone());
+        if let (true, Some(tell)) = (is_new, &self.tell) {
+            tell(&entry);
+        }
+    }
+}
+// ANCHOR_END: fallbacks
+
+impl fmt::Debug for Fallbacks {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Fallbacks").field("seen", &self.seen()).finish_non_exhaustive()
+    }
+}
