@@ -56,10 +56,13 @@ pub struct RunConfig {
 const MAX_MINUTES: f64 = 365.0 * 24.0 * 60.0;
 
 /// The embedded presets: name and file.
-const PRESETS: [(&str, &str); 3] = [
+const PRESETS: [(&str, &str); 6] = [
     ("world", include_str!("presets/world.toml")),
     ("micro", include_str!("presets/micro.toml")),
     ("small", include_str!("presets/small.toml")),
+    ("gpu-8gb", include_str!("presets/gpu-8gb.toml")),
+    ("gpu-24gb", include_str!("presets/gpu-24gb.toml")),
+    ("gpu-80gb", include_str!("presets/gpu-80gb.toml")),
 ];
 
 impl RunConfig {
@@ -175,6 +178,11 @@ impl RunConfig {
     }
 }
 
+/// Whether a preset is for text of one's own, much of it: the synthetic world would teach such a model nothing more.
+pub fn wants_own_corpus(name: &str) -> bool {
+    name.starts_with("gpu-")
+}
+
 /// The names of the presets.
 pub fn preset_names() -> Vec<&'static str> {
     PRESETS.iter().map(|(name, _)| *name).collect()
@@ -195,7 +203,10 @@ mod tests {
     #[test]
     fn an_unknown_preset_suggests_the_nearest() {
         let message = RunConfig::preset("wrold").unwrap_err().to_string();
-        assert_eq!(message, "there is no preset wrold; did you mean world? There are: world, micro, small");
+        assert_eq!(
+            message,
+            "there is no preset wrold; did you mean world? There are: world, micro, small, gpu-8gb, gpu-24gb, gpu-80gb"
+        );
     }
 
     #[test]

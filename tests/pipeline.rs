@@ -349,6 +349,10 @@ fn wrong_requests_end_with_2_and_say_the_way_out() {
     for (arguments, expected) in [
         (vec!["run", "--preset", "wrold"], "did you mean world?"),
         (vec!["run", "--corpus", "no-such-folder"], "there is no corpus no-such-folder"),
+        (vec!["run", "--preset", "gpu-8gb"], "text of your own: give --corpus PATH"),
+        (vec!["plan", "--preset", "gpu-9gb"], "did you mean gpu-8gb?"),
+        (vec!["plan", "--preset", "gpu-8gb", "--gpu", "rtx 4091"], "did you mean RTX 4090?"),
+        (vec!["plan", "--preset", "gpu-8gb", "--mfu", "40"], "--mfu 40"),
         (vec!["run", "--minutes", "-3"], "minutes -3"),
         (vec!["run", "--minutes", "inf"], "minutes inf"),
         (vec!["run", "--name", "../up"], "--name"),
@@ -417,6 +421,7 @@ fn help_shows_an_example_for_every_command() {
         "chat",
         "chapter",
         "exercises",
+        "plan",
         "doctor",
     ] {
         let help = stdout(&llm(folder.path(), &[command, "--help"]));

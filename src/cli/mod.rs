@@ -8,6 +8,7 @@ mod doctor;
 mod eval;
 mod exercises;
 mod generate;
+mod plan;
 mod run;
 mod texts;
 mod tokenizer;
@@ -50,6 +51,8 @@ enum Command {
     Chapter(chapter::ChapterArgs),
     /// Work through the book's exercises
     Exercises(exercises::ExercisesArgs),
+    /// Memory, hours and loss of a preset's pretraining, before it is run
+    Plan(plan::PlanArgs),
     /// Time training, operations and generation on this machine
     Bench(bench::BenchArgs),
     /// What this machine can do
@@ -72,6 +75,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Chat(args) => chat::run(&args, out),
         Command::Chapter(args) => chapter::run(&args, out),
         Command::Exercises(args) => exercises::run(&args, out),
+        Command::Plan(args) => plan::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
         Command::Doctor(args) => doctor::run(&args, out),
     };

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use llm_from_scratch::compute::{OpsKind, PrecisionKind};
 use llm_from_scratch::corpus_source::CorpusSource;
-use llm_from_scratch::preset::RunConfig;
+use llm_from_scratch::preset::{RunConfig, wants_own_corpus};
 use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::run::{Existing, Run, Stage};
 use llm_from_scratch::stages::{dpo, run_until, summary};
@@ -26,7 +26,7 @@ pub(crate) struct RunArgs {
     /// world, rust-docs, or a path to .txt, .md, .html, .jsonl or .warc(.gz) files [default: world]
     #[arg(long)]
     pub(crate) corpus: Option<CorpusSource>,
-    /// Settings: world, micro or small [default: world for the world, small for other corpora]
+    /// Settings: world, micro, small, gpu-8gb, gpu-24gb or gpu-80gb [default: world for the world, small for other corpora]
     #[arg(long, conflicts_with = "config")]
     pub(crate) preset: Option<String>,
     /// Settings from a TOML file, such as a run's run.toml
@@ -119,6 +119,15 @@ fn settings(args: &RunArgs) -> Result<RunConfig> {
             let text = std::fs::read_to_string(file)
                 .map_err(|error| WrongRequest::new(format!("cannot read {}: {error}", file.display())))?;
             RunConfig::parse(&text)?
+        }
+        (None, Some(preset), None) if wants_own_corpus(preset) && !args.resume => {
+            let config = RunConfig::preset(preset)?;
+            let n_tokens = config.pretrain.tokens_per_step() * config.pretrain.train.steps;
+            let billions = n_tokens as f64 / 1e9;
+            let message = format!(
+                "preset {preset} reads {billions:.1} billion tokens of text of your own: give --corpus PATH; llm plan --preset {preset} says what it takes"
+            );
+            return Err(WrongRequest::new(message).into());
         }
         (None, Some(preset), _) => RunConfig::preset(preset)?,
         (None, None, None | Some(CorpusSource::World)) => RunConfig::preset("world")?,

@@ -8,7 +8,7 @@ use anyhow::Result;
 use batches::Shards;
 use corpus::read_jsonl;
 use evaluation::{BitsPerByte, bits_per_byte};
-use kernels::training_memory::{StepSizes, Stored};
+use kernels::training_memory::StepSizes;
 use pretraining::{Pretraining, median};
 use serde::{Deserialize, Serialize};
 use training::{RunDir, Utilisation};
