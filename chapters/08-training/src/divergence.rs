@@ -1,7 +1,7 @@
 //! Where a step stopped being finite.
 //!
 //! One number that is no number spoils all that is computed from it: a NaN in layer 3 arrives at the loss, and from there in every gradient. So the loss says
-//! only *that* something happened. After a step has failed, the forward pass runs once more with a [`Probe`] around the model's operations, which looks at what
+//! only *that* something happened. After a step has failed, the forward pass runs once more with a probe around the model's operations, which looks at what
 //! each part of the model gives: the first that is not finite, though its input was, is the place. If all are finite, the fault began on the way back, and the
 //! weight nearest to the loss whose gradient is not finite is the place. A step that succeeds pays nothing for this.
 

@@ -15,8 +15,10 @@ use crate::storage::is_supported;
 #[derive(Clone, Default)]
 pub struct Fallbacks {
     seen: Arc<Mutex<BTreeSet<String>>>,
-    tell: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    tell: Option<Arc<Listener>>,
 }
+
+type Listener = dyn Fn(&str) + Send + Sync;
 
 impl Fallbacks {
     /// A record that also calls `tell` with each new entry.

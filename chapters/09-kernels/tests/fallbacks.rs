@@ -95,5 +95,5 @@ fn training_and_generating_say_nothing() {
     for _ in 0..2 {
         model.for_inference().unwrap().next_logits(&ids, &mut store).unwrap();
     }
-    assert_eq!(*told.lock().unwrap(), [String::new(); 0], "a cache of keys and values is no reason to warn");
+    assert!(told.lock().unwrap().is_empty(), "a cache of keys and values is no reason to warn");
 }
