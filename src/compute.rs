@@ -5,10 +5,10 @@ use std::sync::Arc;
 use candle_core::{Device, Result};
 use clap::ValueEnum;
 use kernels::activation_memory::Graph;
-use kernels::training_memory::Stored;
 #[cfg(feature = "cuda")]
 use kernels::cuda::Cuda;
 use kernels::fallbacks::Fallbacks;
+use kernels::training_memory::Stored;
 use kernels::{Activations, Fused, Precision};
 use pretraining::Gpu;
 use serde::{Deserialize, Serialize};

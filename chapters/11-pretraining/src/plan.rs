@@ -5,13 +5,14 @@
 
 use std::fmt;
 
+use kernels::Precision;
 use kernels::activation_memory::Graph;
 use kernels::training_memory::{StepSizes, Stored, TrainingMemory};
 use serde::Serialize;
 use transformer::{ModelConfig, n_parameters};
 
 use crate::scaling_law::SCALING_LAWS;
-use crate::{Arithmetic, Gpu, PretrainConfig, run_flops};
+use crate::{Gpu, PretrainConfig, run_flops};
 
 /// What a CUDA context, libraries and an allocator's gaps take beyond the count, as a share of the memory as sold.
 const RESERVED_SHARE: f64 = 0.1;
@@ -74,7 +75,7 @@ pub fn plan(model: &ModelConfig, pretrain: &PretrainConfig, graph: Graph, gpus: 
     let n_parameters = n_parameters(model);
     let [a, b] = SCALING_LAWS.map(|law| law.loss(n_parameters as f64, n_tokens as f64));
     let on = |gpu: &Gpu| {
-        let peak = gpu.peak_flops_per_s(Arithmetic::Bf16);
+        let peak = gpu.peak_flops_per_s(Precision::Bf16);
         let fits = total_memory_gb <= gpu.memory_gb * (1.0 - RESERVED_SHARE);
         let hours = flops / (peak * mfu) / SECONDS_PER_HOUR;
         OnGpu { name: gpu.name, memory_gb: gpu.memory_gb, peak_tflops: peak / 1e12, hours: fits.then_some(hours) }
