@@ -8,12 +8,11 @@ use candle_core::Device;
 use generation::{Generator, Limits, Sampler, Sampling};
 use pretraining::median;
 use serde::Serialize;
-use transformer::n_parameters;
+use transformer::{Transformer, n_parameters};
 
 use super::peak::peak_bandwidth;
 use super::peak_resident_mb;
 use crate::compute::ComputeConfig;
-use crate::stages::model_folder;
 
 /// What generation took.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,6 +33,8 @@ pub struct DecodeBench {
     pub copy_gb_per_s: f64,
     /// The most memory held, in megabytes.
     pub peak_resident_mb: Option<f64>,
+    /// What was generated.
+    pub tokens: Vec<u32>,
 }
 
 /// Reads a model folder and times `n_tokens` tokens after a prompt of one.
@@ -41,7 +42,7 @@ pub struct DecodeBench {
 /// # Errors
 /// If the folder holds no model, or the model cannot take so many tokens.
 pub fn decode(folder: &Path, compute: ComputeConfig, n_tokens: usize) -> Result<DecodeBench> {
-    let (model, _tokenizer) = model_folder::load(folder, &Device::Cpu)?;
+    let model = Transformer::load(folder, &Device::Cpu)?;
     let room = model.config().max_seq_len - 1;
     if n_tokens == 0 || n_tokens > room {
         let message = format!("--tokens {n_tokens}: between 1 and {room} fit into the model's longest sequence");
@@ -50,11 +51,11 @@ pub fn decode(folder: &Path, compute: ComputeConfig, n_tokens: usize) -> Result<
     let model = compute.place(&model)?.for_inference()?;
     let limits = Limits { max_tokens: n_tokens, stop_tokens: Vec::new() };
     let mut generator = Generator::new(&model, &[0], Sampler::new(Sampling::Greedy, 0)?, limits)?;
-    let mut times = Vec::with_capacity(n_tokens);
+    let (mut times, mut tokens) = (Vec::with_capacity(n_tokens), Vec::with_capacity(n_tokens));
     loop {
         let started = Instant::now();
         let Some(token) = generator.next() else { break };
-        token?;
+        tokens.push(token?);
         times.push(started.elapsed().as_secs_f64());
     }
     let peak_resident_mb = peak_resident_mb();
@@ -73,5 +74,6 @@ pub fn decode(folder: &Path, compute: ComputeConfig, n_tokens: usize) -> Result<
         weights_gb_per_s: bytes as f64 / token_s / 1e9,
         copy_gb_per_s: peak_bandwidth() / 1e9,
         peak_resident_mb,
+        tokens,
     })
 }

@@ -87,30 +87,48 @@ fn forward_head(
     for rows in blocks(seq_len, QUERY_BLOCK) {
         let block = &mut scratch.queries[..rows.len() * head_dim];
         settings.rotate(queries, rows.clone(), settings.scale(), block);
-        let block = Matrix::new(block, head_dim);
-        let mut out = out.rows_mut(rows.clone());
-        let (mut max, mut sum, mut factor) = ([f32::NEG_INFINITY; QUERY_BLOCK], [0.0; QUERY_BLOCK], [0.0; QUERY_BLOCK]);
-        for cols in blocks(rows.end, KEY_BLOCK) {
-            let n_keys = cols.len();
-            let n_visible = rows.start + 1 - cols.start;
-            let keys = Matrix::new(&scratch.keys, head_dim).rows(cols.clone());
-            let values = Matrix::new(&scratch.values, head_dim).rows(cols.clone());
-            let scores = &mut scratch.scores[..rows.len() * n_keys];
-            settings.matmul(Write::Replace, block, keys.transposed(), MatrixMut::new(scores, n_keys));
-            softmax_rows(isa, scores, n_keys, n_visible, &mut max, &mut sum, &mut factor);
-            let write = if cols.start == 0 {
-                Write::Replace
-            } else {
-                scale_rows(isa, out.reborrow(), &factor);
-                Write::Add
-            };
-            settings.matmul(write, Matrix::new(scores, n_keys), values, out.reborrow());
-        }
-        scale_rows(isa, out, &sum.map(|sum| 1.0 / sum));
+        let (keys, values) = (Matrix::new(&scratch.keys, head_dim), Matrix::new(&scratch.values, head_dim));
+        let (block, out) = (Matrix::new(block, head_dim), out.rows_mut(rows.clone()));
+        let (max, sum) = see_keys(isa, settings.precision, block, rows.start, keys, values, &mut scratch.scores, out);
         for (i, row) in rows.enumerate() {
             log_sum_exp[row] = max[i] + sum[i].ln();
         }
     }
+}
+
+/// Writes what at most [`QUERY_BLOCK`] queries, the first of which stands at position `first`, take from the keys up to their own, and returns m and ℓ of each.
+/// No multiple of [`QUERY_BLOCK`] may lie between two of them.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn see_keys(
+    isa: Isa,
+    precision: Precision,
+    queries: Matrix<'_>,
+    first: usize,
+    keys: Matrix<'_>,
+    values: Matrix<'_>,
+    scores: &mut [f32],
+    mut out: MatrixMut<'_>,
+) -> ([f32; QUERY_BLOCK], [f32; QUERY_BLOCK]) {
+    let n_rows = queries.n_rows();
+    let (mut max, mut sum, mut factor) = ([f32::NEG_INFINITY; QUERY_BLOCK], [0.0; QUERY_BLOCK], [0.0; QUERY_BLOCK]);
+    for cols in blocks(first + n_rows, KEY_BLOCK) {
+        let n_keys = cols.len();
+        let n_visible = first + 1 - cols.start;
+        let (keys, values) = (keys.rows(cols.clone()), values.rows(cols.clone()));
+        let scores = &mut scores[..n_rows * n_keys];
+        let weights = MatrixMut::new(scores, n_keys);
+        matmul(isa, precision, Threads::One, Write::Replace, queries, keys.transposed(), weights);
+        softmax_rows(isa, scores, n_keys, n_visible, &mut max, &mut sum, &mut factor);
+        let write = if cols.start == 0 {
+            Write::Replace
+        } else {
+            scale_rows(isa, out.reborrow(), &factor);
+            Write::Add
+        };
+        matmul(isa, precision, Threads::One, write, Matrix::new(scores, n_keys), values, out.reborrow());
+    }
+    scale_rows(isa, out, &sum.map(|sum| 1.0 / sum));
+    (max, sum)
 }
 // ANCHOR_END: forward
 

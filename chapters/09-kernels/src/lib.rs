@@ -8,6 +8,7 @@
 //! | [`matmul`], [`bf16`] | products in f32 and in bfloat16 |
 //! | [`rms_norm`] | root-mean-square norm |
 //! | [`rope`], [`packed`], [`online_softmax`], [`attention`] | rotary causal grouped-query attention in blocks |
+//! | [`matvec`], [`cached_attention`] | products and attention for a token at a time |
 //! | [`swiglu`] | SwiGLU's product |
 //! | [`embedding`] | rows by token, and the scatter back |
 //! | [`cross_entropy`] | head and log-probabilities in chunks, without all logits |
@@ -24,6 +25,7 @@ pub mod activation_memory;
 pub mod adamw;
 pub mod attention;
 pub mod bf16;
+pub mod cached_attention;
 pub mod cross_entropy;
 #[cfg(any(feature = "cuda", feature = "twin"))]
 pub mod cuda;
@@ -34,6 +36,7 @@ pub mod isa;
 pub mod lanes;
 pub mod matmul;
 pub mod matrix;
+pub mod matvec;
 pub mod online_softmax;
 pub mod ops;
 pub mod packed;

@@ -179,6 +179,19 @@ impl<'a> MatrixMut<'a> {
     }
     // ANCHOR_END: split
 
+    /// Bands of `n_cols` columns, the last as wide as it comes, each a window of its own: different threads may write them at the same time.
+    ///
+    /// # Panics
+    /// If `n_cols` is zero.
+    pub fn bands(self, n_cols: usize) -> impl Iterator<Item = Self> {
+        assert!(n_cols > 0, "bands of no column");
+        (0..self.n_cols).step_by(n_cols).map(move |column| {
+            // No two bands share an element, and the window itself is consumed.
+            let start = self.start.wrapping_add(column);
+            Self { start, n_cols: n_cols.min(self.n_cols - column), ..self }
+        })
+    }
+
     /// Number of rows.
     pub fn n_rows(&self) -> usize {
         self.n_rows

@@ -4,12 +4,13 @@
 //! them. As a *branch* (half a block) it is one custom op from residual stream to residual stream: candle's backward pass then makes one gradient
 //! tensor where a graph of primitives makes eight, and what the backward needs is chosen by us. Gradients of weights go to a [`GradientStore`].
 //!
-//! What the kernels cannot do (another dtype or device, a cache of keys and values) goes to the reference operations.
+//! What the kernels cannot do (another dtype or device, gradients through a cache of keys and values) goes to the reference operations.
 
 mod attention;
 mod attention_branch;
 mod embedding;
 mod feed_forward_branch;
+mod inference;
 mod linear;
 mod next_token_loss;
 mod optimizer;
@@ -27,6 +28,7 @@ use crate::Isa;
 use crate::fallbacks::Fallbacks;
 use crate::gradient_store::GradientStore;
 use crate::matmul::Precision;
+use crate::matvec::MAX_ROWS;
 use crate::scratch::Scratch;
 use crate::storage::is_supported;
 
@@ -108,8 +110,11 @@ impl Ops for Fused {
         layout: AttentionLayout,
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
-        if store.remembers() || !self.fallbacks.supports("attention", &[q, k, v]) {
+        if store.remembers() && is_tracked(&[q, k, v]) || !self.fallbacks.supports("attention", &[q, k, v]) {
             return Reference.attention(q, k, v, layout, store);
+        }
+        if store.remembers() {
+            return self.remembering_attention([q, k, v], layout, store);
         }
         let op = attention::Attention::new(self, q, layout)?;
         apply3(&q.contiguous()?, &k.contiguous()?, &v.contiguous()?, op)
@@ -152,8 +157,12 @@ impl Ops for Fused {
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
         let AttentionBranch { norm, q, k, v, o } = branch;
-        if store.remembers() || !self.can_fuse("attention branch", x, &[norm, q, k, v, o]) {
+        let weights = [norm, q, k, v, o];
+        if store.remembers() && !is_inference(x, &weights) || !self.can_fuse("attention branch", x, &weights) {
             return branch.compose(self, x, eps, layout, store);
+        }
+        if store.remembers() {
+            return self.remembering_branch(x, branch, eps, layout, store);
         }
         apply1(&x.contiguous()?, attention_branch::AttentionBranchOp::new(self, branch, eps, x, layout)?)
     }
@@ -162,6 +171,9 @@ impl Ops for Fused {
         let FeedForwardBranch { norm, gate, up, down } = branch;
         if !self.can_fuse("feed-forward branch", x, &[norm, gate, up, down]) {
             return branch.compose(self, x, eps);
+        }
+        if is_inference(x, &[norm, gate, up, down]) && (1..=MAX_ROWS).contains(&n_rows(x)) {
+            return self.few_rows_feed_forward(x, branch, eps);
         }
         apply1(&x.contiguous()?, feed_forward_branch::FeedForwardBranchOp::new(self, branch, eps))
     }
@@ -194,6 +206,20 @@ impl Fused {
         }
         is_derived
     }
+}
+
+/// Whether no gradient will be asked for.
+fn is_inference(x: &Tensor, weights: &[&Weight]) -> bool {
+    !x.track_op() && !weights.iter().any(|weight| weight.tensor.track_op())
+}
+
+fn is_tracked(tensors: &[&Tensor]) -> bool {
+    tensors.iter().any(|tensor| tensor.track_op())
+}
+
+/// Rows of a stream `(batch, seq_len, d_model)`.
+fn n_rows(x: &Tensor) -> usize {
+    x.dims().iter().rev().skip(1).product()
 }
 
 fn apply1<C: CustomOp1 + 'static + Send + Sync>(x: &Tensor, op: C) -> Result<Tensor> {

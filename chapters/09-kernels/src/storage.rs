@@ -1,6 +1,6 @@
 //! From tensors to slices.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use ::attention::Rope;
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
@@ -41,6 +41,17 @@ impl<'a> Reading<'a> {
             _ => bail!("a CPU kernel wants tensors on the CPU"),
         }
     }
+
+    /// The storage from the tensor's first number on: for a kernel that knows the strides.
+    ///
+    /// # Errors
+    /// If it is not f32 on the CPU.
+    pub(crate) fn from_start(&self) -> Result<&[f32]> {
+        match &**self.storage {
+            Storage::Cpu(CpuStorage::F32(values)) => Ok(&values[self.layout.start_offset()..]),
+            _ => bail!("a CPU kernel wants f32 on the CPU"),
+        }
+    }
 }
 
 /// A tensor on the CPU from its numbers.
@@ -53,15 +64,17 @@ pub(crate) fn is_supported(tensors: &[&Tensor]) -> bool {
     tensors.iter().all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32)
 }
 
-/// Cosines and sines of the first `seq_len` positions, each `(seq_len, head_dim / 2)`.
+/// Cosines and sines of these positions, each `(positions, head_dim / 2)`.
 ///
 /// # Errors
 /// If there are fewer, or heads are of another width.
-pub(crate) fn rotary_tables(rope: &Rope, seq_len: usize, head_dim: usize) -> Result<[Tensor; 2]> {
+pub(crate) fn rotary_tables(rope: &Rope, positions: Range<usize>, head_dim: usize) -> Result<[Tensor; 2]> {
     let (cos, sin) = rope.tables();
     let (max_seq_len, half) = cos.dims2()?;
-    if seq_len > max_seq_len || 2 * half != head_dim {
-        bail!("{seq_len} positions of head_dim {head_dim} do not fit rotary tables of ({max_seq_len}, {half})");
+    if positions.end > max_seq_len || 2 * half != head_dim {
+        let end = positions.end;
+        bail!("{end} positions of head_dim {head_dim} do not fit rotary tables of ({max_seq_len}, {half})");
     }
-    Ok([cos.narrow(0, 0, seq_len)?.contiguous()?, sin.narrow(0, 0, seq_len)?.contiguous()?])
+    let of_positions = |table: &Tensor| table.narrow(0, positions.start, positions.len())?.contiguous();
+    Ok([of_positions(cos)?, of_positions(sin)?])
 }

@@ -37,7 +37,7 @@ pub fn forward(isa: Isa, gate_up: &[f32], d_ff: usize, out: &mut [f32]) {
 }
 
 per_isa! {
-    fn forward_row<A>(gate: &[f32], up: &[f32], out: &mut [f32]) {
+    pub(crate) fn forward_row<A>(gate: &[f32], up: &[f32], out: &mut [f32]) {
         for ((gate, up), out) in gate.iter().zip(up).zip(out) {
             *out = gate * sigmoid::<A>(*gate) * up;
         }

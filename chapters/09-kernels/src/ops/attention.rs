@@ -21,8 +21,12 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    /// For queries of `width` numbers.
-    pub(super) fn new((batch, seq_len, width): (usize, usize, usize), layout: AttentionLayout) -> Result<Self> {
+    /// For queries of `width` numbers, the first of which stands at position `start`.
+    pub(super) fn new(
+        (batch, seq_len, width): (usize, usize, usize),
+        layout: AttentionLayout,
+        start: usize,
+    ) -> Result<Self> {
         let AttentionLayout { n_heads, n_kv_heads, rope, .. } = layout;
         if n_kv_heads == 0 || !n_heads.is_multiple_of(n_kv_heads) || !width.is_multiple_of(n_heads) {
             bail!(
@@ -30,7 +34,7 @@ impl Setup {
             );
         }
         let shape = attention::Shape { batch, seq_len, n_heads, n_kv_heads, head_dim: width / n_heads };
-        let [cos, sin] = rotary_tables(rope, seq_len, shape.head_dim)?;
+        let [cos, sin] = rotary_tables(rope, start..start + seq_len, shape.head_dim)?;
         Ok(Self { shape, cos, sin })
     }
 
@@ -63,7 +67,7 @@ pub(super) struct Attention {
 
 impl Attention {
     pub(super) fn new(fused: &Fused, q: &Tensor, layout: AttentionLayout) -> Result<Self> {
-        Ok(Self { fused: fused.clone(), setup: Setup::new(q.dims3()?, layout)?, saved: OnceLock::new() })
+        Ok(Self { fused: fused.clone(), setup: Setup::new(q.dims3()?, layout, 0)?, saved: OnceLock::new() })
     }
 }
 

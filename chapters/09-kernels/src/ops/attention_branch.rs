@@ -40,18 +40,7 @@ impl AttentionBranchOp {
         x: &Tensor,
         layout: AttentionLayout,
     ) -> Result<Self> {
-        let (batch, seq_len, d_model) = x.dims3()?;
-        let (width, q_in) = branch.q.tensor.dims2()?;
-        let setup = Setup::new((batch, seq_len, width), layout)?;
-        let kv_width = setup.shape.n_kv_heads * setup.shape.head_dim;
-        let fits = q_in == d_model
-            && branch.k.tensor.dims() == [kv_width, d_model]
-            && branch.v.tensor.dims() == [kv_width, d_model]
-            && branch.o.tensor.dims() == [d_model, width]
-            && branch.norm.tensor.dims() == [d_model];
-        if !fits {
-            bail!("the weights around {} do not fit a stream of width {d_model}", branch.q.name);
-        }
+        let setup = checked_setup(branch, x, layout, 0)?;
         Ok(Self { fused: fused.clone(), branch: branch.clone(), eps: eps as f32, setup, saved: Mutex::new(None) })
     }
 
@@ -130,6 +119,31 @@ impl AttentionBranchOp {
         Ok(dx)
     }
     // ANCHOR_END: backward
+}
+
+/// Sizes and rotary tables of a branch whose first input stands at position `start`.
+///
+/// # Errors
+/// If the weights do not fit `x` `(batch, seq_len, d_model)` or each other.
+pub(super) fn checked_setup(
+    branch: &AttentionBranch,
+    x: &Tensor,
+    layout: AttentionLayout,
+    start: usize,
+) -> Result<Setup> {
+    let (batch, seq_len, d_model) = x.dims3()?;
+    let (width, q_in) = branch.q.tensor.dims2()?;
+    let setup = Setup::new((batch, seq_len, width), layout, start)?;
+    let kv_width = setup.shape.n_kv_heads * setup.shape.head_dim;
+    let fits = q_in == d_model
+        && branch.k.tensor.dims() == [kv_width, d_model]
+        && branch.v.tensor.dims() == [kv_width, d_model]
+        && branch.o.tensor.dims() == [d_model, width]
+        && branch.norm.tensor.dims() == [d_model];
+    if !fits {
+        bail!("the weights around {} do not fit a stream of width {d_model}", branch.q.name);
+    }
+    Ok(setup)
 }
 
 impl CustomOp1 for AttentionBranchOp {

@@ -68,7 +68,7 @@ impl AttentionBranchOp {
         if !fits {
             bail!("the weights around {} do not fit a stream of width {d_model}", branch.q.name);
         }
-        let [cos, sin] = rotary_tables(rope, seq_len, shape.head_dim)?;
+        let [cos, sin] = rotary_tables(rope, 0..seq_len, shape.head_dim)?;
         let (cuda, branch) = (cuda.clone(), branch.clone());
         Ok(Self { cuda, branch, eps: eps as f32, shape, cos, sin, saved: Mutex::new(None) })
     }
