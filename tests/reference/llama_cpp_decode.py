@@ -112,7 +112,9 @@ def theirs(path, threads, n_tokens):
     model = l.llama_model_load_from_file(str(path).encode(), model_params)
     params = l.llama_context_default_params()
     params.n_ctx, params.n_batch, params.n_threads, params.n_threads_batch = n_tokens + 1, 64, threads, threads
-    params.type_k = params.type_v = 0  # GGML_TYPE_F32: a cache in the precision of ours.
+    # All of it in f32, as ours: the cache, and attention without the f16 of its flash attention.
+    params.type_k = params.type_v = 0  # GGML_TYPE_F32
+    params.flash_attn_type = 0  # LLAMA_FLASH_ATTN_TYPE_DISABLED
     context = l.llama_init_from_model(model, params)
     n_vocab = l.llama_vocab_n_tokens(l.llama_model_get_vocab(model))
     token, tokens, times = (l.llama_token * 1)(0), [], []

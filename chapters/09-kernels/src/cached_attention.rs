@@ -201,3 +201,148 @@ fn query_blocks(start: usize, end: usize) -> impl Iterator<Item = Range<usize>> 
     std::iter::successors(Some(start..next(start)), move |block| (block.end < end).then(|| block.end..next(block.end)))
 }
 // ANCHOR_END: many
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A few queries and many; alone, at the end of a past, across the edges of blocks of keys and of queries.
+    const SHAPES: [(usize, usize, usize, usize, usize, usize); 13] = [
+        // batch, q_len, kv_len, n_heads, n_kv_heads, head_dim
+        (1, 1, 1, 1, 1, 2),
+        (1, 1, 65, 3, 1, 6),
+        (2, 1, 200, 6, 2, 20),
+        (1, 1, KEYS_PER_TASK, 9, 3, 64),
+        (2, FEW, FEW, 2, 2, 6),
+        (1, 3, KEYS_PER_TASK + 1, 4, 2, 16),
+        (3, 2, 130, 2, 1, 34),
+        (1, FEW + 1, FEW + 1, 2, 1, 6),
+        (2, 17, 30, 4, 2, 20),
+        (1, QUERY_BLOCK, QUERY_BLOCK + 1, 1, 1, 4),
+        (1, 2 * QUERY_BLOCK + 3, 2 * QUERY_BLOCK + 3, 2, 1, 6),
+        (1, 100, KEY_BLOCK + 50, 3, 1, 4),
+        (1, KEY_BLOCK + 10, 2 * KEY_BLOCK + 7, 1, 1, 2),
+    ];
+
+    fn numbers(n: usize, seed: u32) -> Vec<f32> {
+        let hash =
+            |i: u32| (i.wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503)).wrapping_mul(2_246_822_519) >> 8;
+        (0..n as u32).map(|i| hash(i) as f32 / (1 << 22) as f32 - 2.0).collect()
+    }
+
+    struct Case {
+        shape: CachedShape,
+        queries: Vec<f32>,
+        keys: Vec<f32>,
+        values: Vec<f32>,
+        head_stride: usize,
+    }
+
+    /// A cache with room for three more tokens, which hold what no result may see.
+    fn case((batch, q_len, kv_len, n_heads, n_kv_heads, head_dim): (usize, usize, usize, usize, usize, usize)) -> Case {
+        let shape = CachedShape { batch, q_len, kv_len, n_heads, n_kv_heads, head_dim };
+        let head_stride = (kv_len + 3) * head_dim;
+        let buffer = |seed| {
+            let mut numbers = numbers(batch * n_kv_heads * head_stride, seed);
+            numbers.chunks_mut(head_stride).for_each(|head| head[kv_len * head_dim..].fill(f32::NAN));
+            numbers
+        };
+        let queries = numbers(batch * n_heads * q_len * head_dim, 1);
+        Case { shape, queries, keys: buffer(2), values: buffer(3), head_stride }
+    }
+
+    fn run(isa: Isa, precision: Precision, case: &Case) -> Vec<f32> {
+        let mut out = vec![f32::NAN; case.queries.len()];
+        let cache = Cache { keys: &case.keys, values: &case.values, head_stride: case.head_stride };
+        forward(isa, precision, case.shape, &case.queries, cache, &mut out);
+        out
+    }
+
+    /// Straight from the definition, in f64.
+    fn naive(case: &Case) -> Vec<f64> {
+        let CachedShape { batch, q_len, kv_len, n_heads, n_kv_heads, head_dim } = case.shape;
+        let mut out = Vec::new();
+        for sequence in 0..batch {
+            for query in 0..q_len {
+                for head in 0..n_heads {
+                    let kv_head = sequence * n_kv_heads + head / (n_heads / n_kv_heads);
+                    let q = &case.queries[((sequence * n_heads + head) * q_len + query) * head_dim..][..head_dim];
+                    let row = |data: &'_ [f32], j: usize| -> Vec<f64> {
+                        let row = &data[kv_head * case.head_stride + j * head_dim..][..head_dim];
+                        row.iter().map(|x| f64::from(*x)).collect()
+                    };
+                    let visible = kv_len - q_len + query + 1;
+                    let score = |j| row(&case.keys, j).iter().zip(q).map(|(k, q)| k * f64::from(*q)).sum::<f64>();
+                    let scores: Vec<f64> = (0..visible).map(score).collect();
+                    let max = scores.iter().copied().fold(f64::MIN, f64::max);
+                    let weights: Vec<f64> = scores.iter().map(|score| (score - max).exp()).collect();
+                    let total: f64 = weights.iter().sum();
+                    let mut o = vec![0.0; head_dim];
+                    for (j, weight) in weights.iter().enumerate() {
+                        o.iter_mut().zip(row(&case.values, j)).for_each(|(o, v)| *o += weight / total * v);
+                    }
+                    out.extend(o);
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn every_shape_is_the_definition_at_every_level() {
+        for sizes in SHAPES {
+            let case = case(sizes);
+            let truth = naive(&case);
+            for &isa in Isa::available() {
+                for (i, (found, truth)) in run(isa, Precision::F32, &case).iter().zip(&truth).enumerate() {
+                    // Scores up to 100, exact to 10⁻⁵, in an exponent; then means of values up to 2.
+                    assert!((f64::from(*found) - truth).abs() < 1e-4, "{isa} {sizes:?} {i}: {found}, not {truth}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_few_queries_are_exact_in_bf16_too() {
+        for sizes in SHAPES {
+            let case = case(sizes);
+            let are_same = run(Isa::best(), Precision::F32, &case) == run(Isa::best(), Precision::Bf16, &case);
+            assert_eq!(are_same, sizes.1 <= FEW, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        for sizes in SHAPES {
+            let case = case(sizes);
+            let of = |n_threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+                pool.install(|| run(Isa::best(), Precision::F32, &case))
+            };
+            assert_eq!(of(1), of(3), "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn scores_far_apart_do_not_overflow_and_nan_stays() {
+        for sizes in [(1, 1, 200, 1, 1, 2), (1, 10, 200, 1, 1, 2)] {
+            let mut case = case(sizes);
+            for (j, key) in case.keys.chunks_mut(2).take(200).enumerate() {
+                key.fill(if j == 150 { 1e4 } else { -1e4 });
+            }
+            case.queries.fill(1.0);
+            let expected = case.values[2 * 150..][..2].to_vec();
+            assert_eq!(run(Isa::best(), Precision::F32, &case)[..2], expected[..]);
+            case.keys[2 * 70] = f32::NAN;
+            assert!(run(Isa::best(), Precision::F32, &case).iter().all(|x| x.is_nan()));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "not a shape")]
+    fn more_queries_than_keys_are_refused() {
+        let shape = CachedShape { batch: 1, q_len: 2, kv_len: 1, n_heads: 1, n_kv_heads: 1, head_dim: 2 };
+        let cache = Cache { keys: &[0.0; 2], values: &[0.0; 2], head_stride: 2 };
+        forward(Isa::PORTABLE, Precision::F32, shape, &[0.0; 4], cache, &mut [0.0; 4]);
+    }
+}

@@ -4,6 +4,8 @@
 //! Sixteen partial sums say in the source what the hardware wants; they also make the result the same at every level but for the rounding
 //! of fused multiplication.
 
+use std::hint::black_box;
+
 use crate::isa::Arithmetic;
 
 /// Lanes of the partial sums: one AVX-512 register, two of AVX2, four of NEON.
@@ -35,7 +37,8 @@ pub fn dot<A: Arithmetic>(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     let rest = a_rest.iter().zip(b_rest).fold(0.0, |sum, (a, b)| A::mul_add(*a, *b, sum));
-    sum_lanes(lanes) + rest
+    // Through memory: a compiler that sees how the lanes are added may keep them in pairs from the start, in registers an eighth as wide.
+    sum_lanes(black_box(lanes)) + rest
 }
 
 /// The largest value; −∞ of an empty slice. A NaN is passed over.

@@ -138,3 +138,139 @@ fn four_dots<A: Arithmetic>(row: &[f32], x: [&[f32]; 4]) -> [f32; 4] {
     ]
 }
 // ANCHOR_END: rows
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// d_in and d_out: single numbers, edges of lanes, of four registers and of tasks from both sides.
+    const SIZES: [(usize, usize); 9] =
+        [(1, 1), (2, 3), (15, 64), (16, 65), (17, 63), (63, 130), (64, 5), (65, 129), (200, 67)];
+
+    /// Numbers between −1 and 1 without a pattern that a wrong index would repeat.
+    fn numbers(n: usize, seed: u32) -> Vec<f32> {
+        let hash =
+            |i: u32| (i.wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503)).wrapping_mul(2_246_822_519) >> 8;
+        (0..n as u32).map(|i| hash(i) as f32 / (1 << 23) as f32 - 1.0).collect()
+    }
+
+    fn naive(x: &[f32], row: &[f32]) -> f64 {
+        x.iter().zip(row).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum()
+    }
+
+    #[test]
+    fn products_of_every_size_replace_and_add() {
+        for m in 1..=MAX_ROWS {
+            for (d_in, d_out) in SIZES {
+                let (x, weight) = (numbers(m * d_in, 1), numbers(d_out * d_in, 2));
+                for &isa in Isa::available() {
+                    // The output is a window, and what is around it must stay as it is.
+                    let mut data = vec![f32::NAN; m * (d_out + 3)];
+                    let mut all = MatrixMut::new(&mut data, d_out + 3);
+                    let x = Matrix::new(&x, d_in);
+                    let out = all.columns_mut(1..d_out + 1);
+                    matvec(isa, Write::Replace, x, [Product { weight: &weight, out }]);
+                    let out = all.columns_mut(1..d_out + 1);
+                    matvec(isa, Write::Add, x, [Product { weight: &weight, out }]);
+                    for (index, y) in data.iter().enumerate() {
+                        let (i, j) = (index / (d_out + 3), index % (d_out + 3));
+                        if j == 0 || j > d_out {
+                            assert!(y.is_nan(), "{isa} {m} ({d_in}, {d_out}): wrote to [{i}, {j}]");
+                            continue;
+                        }
+                        let truth = 2.0 * naive(x.row(i), &weight[(j - 1) * d_in..][..d_in]);
+                        // Sums of up to 200 terms below 1.
+                        let error = (f64::from(*y) - truth).abs();
+                        assert!(error < 1e-5, "{isa} {m} ({d_in}, {d_out}) [{i}, {j}]: {y}, not {truth}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn several_products_are_each_as_alone() {
+        let (m, d_in) = (2, 70);
+        let x = numbers(m * d_in, 3);
+        let weights = [numbers(130 * d_in, 4), numbers(d_in, 5), numbers(64 * d_in, 6)];
+        for &isa in Isa::available() {
+            let mut together = weights.each_ref().map(|weight| vec![f32::NAN; m * weight.len() / d_in]);
+            let products = weights.iter().zip(&mut together).map(|(weight, out)| {
+                let d_out = out.len() / m;
+                Product { weight, out: MatrixMut::new(out, d_out) }
+            });
+            matvec(isa, Write::Replace, Matrix::new(&x, d_in), products);
+            for (weight, together) in weights.iter().zip(&together) {
+                let mut alone = vec![f32::NAN; together.len()];
+                let out = MatrixMut::new(&mut alone, together.len() / m);
+                matvec(isa, Write::Replace, Matrix::new(&x, d_in), [Product { weight, out }]);
+                assert_eq!(&alone, together, "{isa}");
+            }
+        }
+    }
+
+    #[test]
+    fn swiglu_is_that_of_two_products() {
+        for (m, d_in, d_ff) in [(1, 33, 1), (1, 64, 200), (3, 20, 65), (4, 7, 64)] {
+            let (x, gate, up) = (numbers(m * d_in, 7), numbers(d_ff * d_in, 8), numbers(d_ff * d_in, 9));
+            let x = Matrix::new(&x, d_in);
+            for &isa in Isa::available() {
+                let product = |weight: &[f32]| {
+                    let mut y = vec![f32::NAN; m * d_ff];
+                    matvec(isa, Write::Replace, x, [Product { weight, out: MatrixMut::new(&mut y, d_ff) }]);
+                    y
+                };
+                let (mut expected, mut found) = (vec![f32::NAN; m * d_ff], vec![f32::NAN; m * d_ff]);
+                crate::swiglu::forward_separate(isa, &product(&gate), &product(&up), &mut expected);
+                swiglu_matvec(isa, x, &gate, &up, MatrixMut::new(&mut found, d_ff));
+                for (found, expected) in found.iter().zip(&expected) {
+                    // The last lanes of a slice may fuse other roundings than the first.
+                    assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{isa} ({m}, {d_in}, {d_ff})");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        for m in [1, 3] {
+            let (d_in, d_out) = (100, 1000);
+            let (x, weight) = (numbers(m * d_in, 10), numbers(d_out * d_in, 11));
+            let of = |n_threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+                let (mut y, mut h) = (vec![f32::NAN; m * d_out], vec![f32::NAN; m * d_out]);
+                pool.install(|| {
+                    let x = Matrix::new(&x, d_in);
+                    let out = MatrixMut::new(&mut y, d_out);
+                    matvec(Isa::best(), Write::Replace, x, [Product { weight: &weight, out }]);
+                    swiglu_matvec(Isa::best(), x, &weight, &weight, MatrixMut::new(&mut h, d_out));
+                });
+                (y, h)
+            };
+            assert_eq!(of(1), of(3));
+        }
+    }
+
+    #[test]
+    fn a_nan_reaches_its_row_and_no_other() {
+        let (d_in, d_out) = (70, 9);
+        for at in [0, 65, 69] {
+            let (x, mut weight) = (numbers(d_in, 12), numbers(d_out * d_in, 13));
+            weight[4 * d_in + at] = f32::NAN;
+            for &isa in Isa::available() {
+                let mut y = vec![0.0; d_out];
+                let out = MatrixMut::new(&mut y, d_out);
+                matvec(isa, Write::Replace, Matrix::new(&x, d_in), [Product { weight: &weight, out }]);
+                assert!(y.iter().enumerate().all(|(j, y)| y.is_nan() == (j == 4)), "{isa} {at}: {y:?}");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "from 1 to 4 can be")]
+    fn more_rows_are_refused() {
+        let mut data = [0.0; 5];
+        let out = MatrixMut::new(&mut data, 1);
+        matvec(Isa::PORTABLE, Write::Replace, Matrix::new(&[0.0; 5], 1), [Product { weight: &[0.0], out }]);
+    }
+}
