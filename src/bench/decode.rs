@@ -1,18 +1,57 @@
-//! Generation with a model folder, one token after another, batch 1.
+//! Generation, one token after another, batch 1: what a token takes, where the time goes, and how near that is to the speed of memory.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use candle_core::Device;
+use attention::KeyValueStore;
+use candle_core::{Device, Tensor};
+use clap::ValueEnum;
 use generation::{Generator, Limits, Sampler, Sampling};
 use pretraining::median;
 use serde::Serialize;
-use transformer::{Transformer, n_parameters};
+use transformer::{
+    AttentionBranch, AttentionLayout, FeedForwardBranch, ModelConfig, Ops, Transformer, Weight, n_parameters,
+};
 
 use super::peak::peak_bandwidth;
 use super::peak_resident_mb;
 use crate::compute::ComputeConfig;
+
+/// Sizes of published models, for a benchmark without their weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModelShape {
+    /// SmolLM2-135M
+    #[value(name = "smollm2-135m")]
+    SmolLm2Of135M,
+    /// SmolLM2-360M
+    #[value(name = "smollm2-360m")]
+    SmolLm2Of360M,
+}
+
+impl ModelShape {
+    fn config(self) -> ModelConfig {
+        let (d_model, n_layers, n_heads, n_kv_heads, d_ff) = match self {
+            Self::SmolLm2Of135M => (576, 30, 9, 3, 1536),
+            Self::SmolLm2Of360M => (960, 32, 15, 5, 2560),
+        };
+        ModelConfig {
+            vocab_size: 49_152,
+            d_model,
+            n_layers,
+            n_heads,
+            n_kv_heads,
+            d_ff,
+            max_seq_len: 8_192,
+            rope_theta: 100_000.0,
+            rms_norm_eps: 1e-5,
+            tie_embeddings: true,
+            init_std: 0.04,
+        }
+    }
+}
 
 /// What generation took.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,8 +66,12 @@ pub struct DecodeBench {
     pub token_ms: f64,
     /// Tokens a second at that.
     pub tokens_per_s: f64,
-    /// Gigabytes a second that the weights come in at: every token reads them all.
-    pub weights_gb_per_s: f64,
+    /// Milliseconds a token, on average, in attention branches, feed-forward branches, the head, and all the rest.
+    pub parts_ms: BTreeMap<&'static str, f64>,
+    /// Megabytes that a token reads: all weights, and half of the cache that the last one reads.
+    pub mb_per_token: f64,
+    /// Gigabytes a second that they come in at.
+    pub gb_per_s: f64,
     /// What a copy of memory reaches on this machine, in gigabytes a second.
     pub copy_gb_per_s: f64,
     /// The most memory held, in megabytes.
@@ -37,18 +80,35 @@ pub struct DecodeBench {
     pub tokens: Vec<u32>,
 }
 
-/// Reads a model folder and times `n_tokens` tokens after a prompt of one.
+/// Times `n_tokens` tokens after a prompt of one, with the model of a folder.
 ///
 /// # Errors
 /// If the folder holds no model, or the model cannot take so many tokens.
-pub fn decode(folder: &Path, compute: ComputeConfig, n_tokens: usize) -> Result<DecodeBench> {
-    let model = Transformer::load(folder, &Device::Cpu)?;
+pub fn decode_folder(folder: &Path, compute: ComputeConfig, n_tokens: usize) -> Result<DecodeBench> {
+    if !folder.join("config.json").is_file() {
+        let message = format!("{} holds no model (no config.json); --shape needs none", folder.display());
+        return Err(crate::request::WrongRequest::new(message).into());
+    }
+    decode(&Transformer::load(folder, &Device::Cpu)?, compute, n_tokens)
+}
+
+/// The same with random weights of a published model's shape.
+///
+/// # Errors
+/// If the model cannot take so many tokens.
+pub fn decode_shape(shape: ModelShape, compute: ComputeConfig, n_tokens: usize) -> Result<DecodeBench> {
+    decode(&Transformer::new(shape.config(), 0, &Device::Cpu)?, compute, n_tokens)
+}
+
+fn decode(model: &Transformer, compute: ComputeConfig, n_tokens: usize) -> Result<DecodeBench> {
     let room = model.config().max_seq_len - 1;
     if n_tokens == 0 || n_tokens > room {
         let message = format!("--tokens {n_tokens}: between 1 and {room} fit into the model's longest sequence");
         return Err(crate::request::WrongRequest::new(message).into());
     }
-    let model = compute.place(&model)?.for_inference()?;
+    let clock = Clock::default();
+    let model = compute.place(model)?;
+    let model = model.with_ops(Arc::new(Timed { ops: model.shared_ops(), clock: clock.clone() }))?.for_inference()?;
     let limits = Limits { max_tokens: n_tokens, stop_tokens: Vec::new() };
     let mut generator = Generator::new(&model, &[0], Sampler::new(Sampling::Greedy, 0)?, limits)?;
     let (mut times, mut tokens) = (Vec::with_capacity(n_tokens), Vec::with_capacity(n_tokens));
@@ -60,20 +120,162 @@ pub fn decode(folder: &Path, compute: ComputeConfig, n_tokens: usize) -> Result<
     }
     let peak_resident_mb = peak_resident_mb();
     let token_s = median(&times).context("no token was generated")?;
-    let n_tokens = times.len();
-    let config = model.config();
-    // The embedding is looked up, not read; a tied head reads it.
-    let head_twice = if config.tie_embeddings { 0 } else { config.vocab_size * config.d_model };
-    let bytes = (n_parameters(config) - head_twice) * size_of::<f32>();
+    let bytes = bytes_per_token(model.config(), times.len());
     Ok(DecodeBench {
-        n_parameters: n_parameters(config),
+        n_parameters: n_parameters(model.config()),
         threads: rayon::current_num_threads(),
-        n_tokens,
+        n_tokens: times.len(),
         token_ms: token_s * 1e3,
         tokens_per_s: 1.0 / token_s,
-        weights_gb_per_s: bytes as f64 / token_s / 1e9,
+        parts_ms: clock.parts_ms(times.iter().sum(), times.len()),
+        mb_per_token: bytes / 1e6,
+        gb_per_s: bytes / token_s / 1e9,
         copy_gb_per_s: peak_bandwidth() / 1e9,
         peak_resident_mb,
         tokens,
     })
+}
+
+/// Bytes that one of `n_tokens` tokens reads, on average.
+fn bytes_per_token(config: &ModelConfig, n_tokens: usize) -> f64 {
+    // The embedding is looked up, not read; a tied head reads it.
+    let head_twice = if config.tie_embeddings { 0 } else { config.vocab_size * config.d_model };
+    let weights = n_parameters(config) - head_twice;
+    let cache = config.n_layers * 2 * config.kv_width() * n_tokens.div_ceil(2);
+    ((weights + cache) * size_of::<f32>()) as f64
+}
+
+/// Time by part.
+#[derive(Debug, Clone, Default)]
+struct Clock(Arc<Mutex<BTreeMap<&'static str, Duration>>>);
+
+impl Clock {
+    fn time<R>(&self, part: &'static str, work: impl FnOnce() -> R) -> R {
+        let started = Instant::now();
+        let result = work();
+        let elapsed = started.elapsed();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(part).or_default() += elapsed;
+        result
+    }
+
+    /// Milliseconds a token of each part, and of what is in none.
+    fn parts_ms(&self, total_s: f64, n_tokens: usize) -> BTreeMap<&'static str, f64> {
+        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_token = |seconds: f64| 1e3 * seconds / n_tokens as f64;
+        let mut parts: BTreeMap<_, _> =
+            parts.iter().map(|(part, time)| (*part, of_token(time.as_secs_f64()))).collect();
+        let rest = of_token(total_s) - parts.values().sum::<f64>();
+        parts.insert("rest", rest);
+        parts
+    }
+}
+
+/// Operations with a clock. The model calls one after the other, so their times add up.
+#[derive(Debug)]
+struct Timed {
+    ops: Arc<dyn Ops>,
+    clock: Clock,
+}
+
+impl Ops for Timed {
+    fn embedding(&self, tokens: &Tensor, weight: &Weight) -> candle_core::Result<Tensor> {
+        self.ops.embedding(tokens, weight)
+    }
+
+    /// Outside the branches, the head is the only linear layer.
+    fn linear(&self, x: &Tensor, weight: &Weight) -> candle_core::Result<Tensor> {
+        self.clock.time("head", || self.ops.linear(x, weight))
+    }
+
+    fn rms_norm(&self, x: &Tensor, weight: &Weight, eps: f64) -> candle_core::Result<Tensor> {
+        self.ops.rms_norm(x, weight, eps)
+    }
+
+    fn attention(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        layout: AttentionLayout,
+        store: &mut dyn KeyValueStore,
+    ) -> candle_core::Result<Tensor> {
+        self.ops.attention(q, k, v, layout, store)
+    }
+
+    fn swiglu(&self, gate: &Tensor, up: &Tensor) -> candle_core::Result<Tensor> {
+        self.ops.swiglu(gate, up)
+    }
+
+    fn target_log_probs(&self, hidden: &Tensor, head: &Weight, targets: &Tensor) -> candle_core::Result<Tensor> {
+        self.ops.target_log_probs(hidden, head, targets)
+    }
+
+    fn attention_branch(
+        &self,
+        x: &Tensor,
+        branch: &AttentionBranch,
+        eps: f64,
+        layout: AttentionLayout,
+        store: &mut dyn KeyValueStore,
+    ) -> candle_core::Result<Tensor> {
+        self.clock.time("attention branches", || self.ops.attention_branch(x, branch, eps, layout, store))
+    }
+
+    fn feed_forward_branch(&self, x: &Tensor, branch: &FeedForwardBranch, eps: f64) -> candle_core::Result<Tensor> {
+        self.clock.time("feed-forward branches", || self.ops.feed_forward_branch(x, branch, eps))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compute::OpsKind;
+
+    fn config(tie_embeddings: bool) -> ModelConfig {
+        ModelConfig {
+            vocab_size: 40,
+            d_model: 16,
+            n_layers: 2,
+            n_heads: 4,
+            n_kv_heads: 2,
+            d_ff: 24,
+            max_seq_len: 16,
+            rope_theta: 10_000.0,
+            rms_norm_eps: 1e-5,
+            tie_embeddings,
+            init_std: 0.3,
+        }
+    }
+
+    #[test]
+    fn both_operations_generate_the_same_and_the_parts_are_the_whole() {
+        let model = Transformer::new(config(true), 0, &Device::Cpu).unwrap();
+        let run = |ops| decode(&model, ComputeConfig { ops, ..ComputeConfig::default() }, 10).unwrap();
+        let (fused, reference) = (run(OpsKind::Fused), run(OpsKind::Reference));
+        assert_eq!(fused.tokens, reference.tokens);
+        let parts: Vec<_> = fused.parts_ms.keys().copied().collect();
+        assert_eq!(parts, ["attention branches", "feed-forward branches", "head", "rest"]);
+        assert!(fused.parts_ms.values().all(|ms| *ms > 0.0), "{fused:?}");
+        let message = decode(&model, ComputeConfig::default(), 16).unwrap_err().to_string();
+        assert!(message.contains("--tokens 16: between 1 and 15 fit"), "{message}");
+    }
+
+    #[test]
+    fn a_token_reads_every_weight_but_the_looked_up_embedding() {
+        // Two layers of keys and values of width 8, of 5 tokens on average.
+        let cache = 2 * 2 * 8 * 5;
+        for is_tied in [true, false] {
+            // The head is read either way; a table that only looks up rows is not.
+            assert_eq!(bytes_per_token(&config(is_tied), 10), (4 * (n_parameters(&config(true)) + cache)) as f64);
+        }
+    }
+
+    #[test]
+    fn shapes_have_as_many_parameters_as_their_names_say() {
+        for (shape, millions) in [(ModelShape::SmolLm2Of135M, 134.5), (ModelShape::SmolLm2Of360M, 361.8)] {
+            let config = shape.config();
+            config.validate().unwrap();
+            assert!((n_parameters(&config) as f64 / 1e6 - millions).abs() < 0.1, "{shape:?}");
+        }
+    }
 }

@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use crate::device::DeviceKind;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use llm_from_scratch::bench::decode::ModelShape;
 use llm_from_scratch::bench::train::StepShape;
 use llm_from_scratch::bench::{decode, ops, train};
 use llm_from_scratch::compute::{ComputeConfig, OpsKind, PrecisionKind};
+use llm_from_scratch::request::WrongRequest;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  llm bench train --shape d_model=384,n_layers=6,n_heads=6,n_kv_heads=6,d_ff=1024,seq_len=256,batch=8,vocab_size=4096 --precision bf16\n  llm bench ops\n  llm bench decode --model runs/world/model"
+    after_help = "Examples:\n  llm bench train --shape d_model=384,n_layers=6,n_heads=6,n_kv_heads=6,d_ff=1024,seq_len=256,batch=8,vocab_size=4096 --precision bf16\n  llm bench ops\n  llm bench decode --model runs/world/model\n  llm bench decode --shape smollm2-135m"
 )]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
@@ -25,7 +27,7 @@ enum What {
     Train(TrainArgs),
     /// Every operation: time and error on kernels and on the reference operations
     Ops(OpsArgs),
-    /// Generation with a model folder, one token at a time
+    /// Generation, one token at a time, beside the speed of memory
     Decode(DecodeArgs),
 }
 
@@ -76,8 +78,11 @@ struct OpsArgs {
 #[derive(Debug, Args)]
 struct DecodeArgs {
     /// A model folder
-    #[arg(long)]
-    model: PathBuf,
+    #[arg(long, value_name = "DIR", conflicts_with = "shape", required_unless_present = "shape")]
+    model: Option<PathBuf>,
+    /// Random weights of a published model's sizes
+    #[arg(long, value_enum)]
+    shape: Option<ModelShape>,
     /// Tokens to generate
     #[arg(long, default_value_t = 64)]
     tokens: usize,
@@ -170,23 +175,30 @@ fn run_ops(args: &OpsArgs, out: &mut dyn Write) -> Result<()> {
 
 fn run_decode(args: &DecodeArgs, out: &mut dyn Write) -> Result<()> {
     let compute = args.machine.compute(false);
-    let found = args.machine.run(|| decode::decode(&args.model, compute, args.tokens))?;
+    let found = args.machine.run(|| match (&args.model, args.shape) {
+        (Some(folder), _) => decode::decode_folder(folder, compute, args.tokens),
+        (None, Some(shape)) => decode::decode_shape(shape, compute, args.tokens),
+        (None, None) => Err(WrongRequest::new("give --model or --shape").into()),
+    })?;
     if args.machine.json {
         writeln!(out, "{}", serde_json::to_string(&found)?)?;
         return Ok(());
     }
     writeln!(
         out,
-        "{:.1} M parameters on {} threads: {:.2} ms a token, {:.0} tokens per second",
+        "{:.1} M parameters on {} threads ({}), {:?} operations",
         found.n_parameters as f64 / 1e6,
         found.threads,
-        found.token_ms,
-        found.tokens_per_s
+        kernels::Isa::best(),
+        compute.ops
     )?;
+    writeln!(out, "token       {:.2} ms (median), {:.1} per second", found.token_ms, found.tokens_per_s)?;
+    let parts: Vec<String> = found.parts_ms.iter().map(|(part, ms)| format!("{part} {ms:.2}")).collect();
+    writeln!(out, "of these    {} (means)", parts.join(", "))?;
     writeln!(
         out,
-        "weights come in at {:.1} GB/s; a copy of memory reaches {:.1} GB/s",
-        found.weights_gb_per_s, found.copy_gb_per_s
+        "memory      {:.0} MB read a token, {:.1} GB/s; a copy reaches {:.1}",
+        found.mb_per_token, found.gb_per_s, found.copy_gb_per_s
     )?;
     Ok(())
 }

@@ -50,9 +50,9 @@ struct Speaker {
 pub(crate) fn run(args: &ChatArgs, out: &mut dyn Write) -> Result<()> {
     let sampling = Sampling::at_temperature(args.temperature);
     sampling.validate().map_err(|error| WrongRequest::new(error.to_string()))?;
-    let (model, tokenizer) = model_folder::load(&args.model, &args.device.open()?)?;
+    let (model, tokenizer) = model_folder::load_for_inference(&args.model, &args.device.open()?)?;
     let template = ChatTemplate::load(&args.model)?;
-    let speaker = Speaker { model: model.for_inference()?, tokenizer, template };
+    let speaker = Speaker { model, tokenizer, template };
     if let Some(message) = &args.message {
         speaker.answer(args, sampling, &[Message::user(message)], out)?;
         return Ok(());

@@ -52,9 +52,9 @@ fn all_scores(run: &mut Run, json: bool, out: &mut dyn Write) -> Result<()> {
 
 fn score_on_text(model: &Path, text: &Path, device: &Device, json: bool, out: &mut dyn Write) -> Result<()> {
     let texts = read_texts(text)?;
-    let (model, tokenizer) = model_folder::load(model, device)?;
+    let (model, tokenizer) = model_folder::load_for_inference(model, device)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let score = bits_per_byte(&model.for_inference()?, &tokenizer, &texts)?;
+    let score = bits_per_byte(&model, &tokenizer, &texts)?;
     if json {
         let json = serde_json::json!({
             "bits_per_byte": score.value(), "loss_per_token": score.loss_per_token(),

@@ -48,7 +48,7 @@ pub(crate) struct GenerateArgs {
 
 pub(crate) fn run(args: &GenerateArgs, out: &mut dyn Write) -> Result<()> {
     let sampler = Sampler::new(sampling(args)?, args.seed).map_err(|error| WrongRequest::new(error.to_string()))?;
-    let (model, tokenizer) = model_folder::load(&args.model, &args.device.open()?)?;
+    let (model, tokenizer) = model_folder::load_for_inference(&args.model, &args.device.open()?)?;
     let mut prompt = tokenizer.encode(&args.prompt);
     if prompt.is_empty() {
         // With nothing to continue, the model begins a document.
@@ -64,7 +64,6 @@ pub(crate) fn run(args: &GenerateArgs, out: &mut dyn Write) -> Result<()> {
         );
         return Err(WrongRequest::new(message).into());
     }
-    let model = model.for_inference()?;
     let generator = Generator::new(&model, &prompt, sampler, limits)?;
     if args.json {
         let ids = generator.collect::<candle_core::Result<Vec<u32>>>()?;

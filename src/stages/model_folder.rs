@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use transformer::Transformer;
 use transformer::checkpoint::replace_file;
 
+use crate::compute::ComputeConfig;
+
 /// What a model was trained for, which decides what ends its texts and whether it has a chat template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelKind {
@@ -77,6 +79,16 @@ pub fn load(folder: &Path, device: &Device) -> Result<(Transformer, Tokenizer)> 
         );
     }
     Ok((model, tokenizer))
+}
+
+/// The model and the tokenizer of a folder for use without training: without a graph, and on the CPU on kernels.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for_inference(folder: &Path, device: &Device) -> Result<(Transformer, Tokenizer)> {
+    let (model, tokenizer) = load(folder, device)?;
+    let model = if device.is_cpu() { ComputeConfig::default().place(&model)? } else { model };
+    Ok((model.for_inference()?, tokenizer))
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ impl Transformer {
         self.ops.as_ref()
     }
 
-    /// The same, for other operations that are built around them.
+    /// The same, to be shared with another model or to be wrapped.
     pub fn shared_ops(&self) -> Arc<dyn Ops> {
         self.ops.clone()
     }

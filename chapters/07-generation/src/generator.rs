@@ -52,13 +52,24 @@ impl<'a> Generator<'a> {
         if self.n_generated == self.limits.max_tokens || !has_room {
             return Ok(None);
         }
-        let tokens = Tensor::from_slice(&self.pending, (1, self.pending.len()), self.model.device())?;
-        let logits = self.model.next_logits(&tokens, &mut self.cache)?; // (1, vocab_size)
+        let logits = self.next_logits()?; // (1, vocab_size)
         let token = self.sampler.sample(&logits.squeeze(0)?.to_vec1::<f32>()?)?;
         self.pending = vec![token];
         self.n_generated += 1;
         let is_stop = self.limits.stop_tokens.contains(&token);
         Ok((!is_stop).then_some(token))
+    }
+}
+
+impl Generator<'_> {
+    fn next_logits(&mut self) -> Result<Tensor> {
+        let device = self.model.device();
+        let tokens = Tensor::from_slice(&self.pending, (1, self.pending.len()), device)?;
+        if !device.is_cpu() {
+            return self.model.next_logits(&tokens, &mut self.cache);
+        }
+        // On a thread of the pool: operations that share their work would otherwise wake it and wait for it, each anew.
+        rayon::scope(|_| self.model.next_logits(&tokens, &mut self.cache))
     }
 }
 
