@@ -5,7 +5,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 use batches::Batch;
 use candle_core::{Device, Tensor};
-use kernels::training_memory::{StepSizes, Stored, TrainingMemory};
+use kernels::training_memory::{StepSizes, TrainingMemory};
 use pretraining::median;
 use serde::{Deserialize, Serialize};
 use training::{MicroLoss, Schedule, Task, TrainConfig, Utilisation, next_token_loss};

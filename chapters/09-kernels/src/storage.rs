@@ -46,7 +46,7 @@ impl<'a> Reading<'a> {
     ///
     /// # Errors
     /// If it is not f32 on the CPU.
-    pub(crate) fn from_start(&self) -> Result<&[f32]> {
+    pub(crate) fn slice_to_end(&self) -> Result<&[f32]> {
         match &**self.storage {
             Storage::Cpu(CpuStorage::F32(values)) => Ok(&values[self.layout.start_offset()..]),
             _ => bail!("a CPU kernel wants f32 on the CPU"),

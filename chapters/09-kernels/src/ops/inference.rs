@@ -109,7 +109,7 @@ impl Fused {
         }
         let shape = CachedShape { batch, q_len: seq_len, kv_len, n_heads, n_kv_heads, head_dim };
         let (keys, values) = (Reading::of(&keys), Reading::of(&values));
-        let cache = Cache { keys: keys.from_start()?, values: values.from_start()?, head_stride };
+        let cache = Cache { keys: keys.slice_to_end()?, values: values.slice_to_end()?, head_stride };
         cached_attention::forward(self.isa, self.precision, shape, &queries, cache, out);
         Ok(())
     }
