@@ -120,9 +120,9 @@ impl ComputeConfig {
 
     /// As what a device keeps activations.
     pub fn stored(self, device: &Device) -> Stored {
-        match (self.ops, self.precision) {
-            (OpsKind::Fused, PrecisionKind::Bf16) if device.is_cuda() => Stored::Bf16,
-            _ => Stored::F32,
+        match self.ops {
+            OpsKind::Fused if device.is_cuda() => Stored::OnGpu(self.precision.into()),
+            _ => Stored::OnCpu,
         }
     }
 

@@ -83,7 +83,8 @@ mod tests {
 
     fn small() -> (ModelConfig, StepSizes) {
         let config = RunConfig::preset("small").unwrap();
-        let step = StepSizes { batch: 32, seq_len: 256, micro_batches: 2, graph: Graph::Branches, stored: Stored::F32 };
+        let step =
+            StepSizes { batch: 32, seq_len: 256, micro_batches: 2, graph: Graph::Branches, stored: Stored::OnCpu };
         (config.model, step)
     }
 

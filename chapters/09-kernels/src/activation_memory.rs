@@ -33,6 +33,8 @@ pub struct Kept {
     pub n_numbers: usize,
     /// Who keeps it.
     pub by: &'static [Graph],
+    /// Whether it is f32 where numbers between products are bfloat16: the residual stream and statistics.
+    pub is_always_f32: bool,
 }
 
 /// All that one block keeps for `batch` sequences of `seq_len` tokens.
@@ -42,10 +44,11 @@ pub fn kept_by_block(config: &ModelConfig, batch: usize, seq_len: usize) -> Vec<
     let kv = config.kv_width();
     let rows = batch * seq_len;
     let scores = rows * n_heads * seq_len;
-    let kept = |name, n_numbers, by| Kept { name, n_numbers, by };
+    let kept = |name, n_numbers, by| Kept { name, n_numbers, by, is_always_f32: false };
+    let kept_f32 = |name, n_numbers, by| Kept { is_always_f32: true, ..kept(name, n_numbers, by) };
     vec![
-        kept("inputs of the two branches", 2 * rows * d, &[Stock, Primitives, Branches, Recompute]),
-        kept("1/rms of each row", 2 * rows, &[Primitives, Branches]),
+        kept_f32("inputs of the two branches", 2 * rows * d, &[Stock, Primitives, Branches, Recompute]),
+        kept_f32("1/rms of each row", 2 * rows, &[Primitives, Branches]),
         kept("steps towards 1/rms", 2 * rows * (d + 5), &[Stock]),
         kept("norm before its gain", 2 * rows * d, &[Stock]),
         kept("normed inputs", 2 * rows * d, &[Stock, Primitives]),
@@ -55,7 +58,7 @@ pub fn kept_by_block(config: &ModelConfig, batch: usize, seq_len: usize) -> Vec<
         kept("scaled queries", rows * d, &[Stock]),
         kept("mask, maxima, sums", seq_len * seq_len + 2 * rows * n_heads, &[Stock]),
         kept("scores, four times, and weights", 5 * scores, &[Stock]),
-        kept("log-sum-exp of each row of scores", rows * n_heads, &[Primitives, Branches]),
+        kept_f32("log-sum-exp of each row of scores", rows * n_heads, &[Primitives, Branches]),
         kept("result of attention by head", rows * d, &[Stock]),
         kept("result of attention", rows * d, &[Stock, Primitives, Branches]),
         kept("gate and up", 2 * rows * d_ff, &[Stock, Primitives, Branches]),

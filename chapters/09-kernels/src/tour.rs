@@ -319,7 +319,7 @@ fn memory_of_a_step(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== the memory of a training step ==")?;
     let (config, batch, seq_len) = example();
     let [stock, branches, recompute] = [Graph::Stock, Graph::Branches, Graph::Recompute].map(|graph| {
-        TrainingMemory::of(&config, &StepSizes { batch, seq_len, micro_batches: 1, graph, stored: Stored::F32 })
+        TrainingMemory::of(&config, &StepSizes { batch, seq_len, micro_batches: 1, graph, stored: Stored::OnCpu })
     });
     let megabytes = |bytes: usize| bytes as f64 / 1e6;
     writeln!(out, "MB           |  stock | branches | recompute")?;

@@ -8,20 +8,31 @@
 
 use transformer::{ModelConfig, n_parameters};
 
-use crate::activation_memory::{Graph, kept_by_block, kept_bytes};
+use crate::Precision;
+use crate::activation_memory::{Graph, Kept, kept_by_block};
 use crate::cross_entropy::CHUNK_ROWS;
 
 const BYTES_F32: usize = 4;
 const BYTES_BF16: usize = 2;
 
 // ANCHOR: held
-/// How the numbers of a step are stored; sums, moments and the weights that AdamW changes are f32 in both.
+/// Where a step is computed, which decides as what its numbers are stored. Sums, moments and the weights that AdamW changes are f32 in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
-    /// Everything as f32: what this book's kernels do, also where they multiply in bf16.
-    F32,
-    /// Activations as bf16, and a bf16 copy of the weights: mixed precision as GPUs run it.
-    Bf16,
+    /// Everything as f32: the CPU's kernels, whatever they multiply in, and all stock operations.
+    OnCpu,
+    /// A GPU's operations: numbers within a branch in the products' type, with a copy of each matrix in that type; the residual stream is f32.
+    OnGpu(Precision),
+}
+
+impl Stored {
+    /// Bytes of a number that is an input or a result of products.
+    fn n_bytes(self) -> usize {
+        match self {
+            Self::OnGpu(Precision::Bf16) => BYTES_BF16,
+            Self::OnGpu(_) | Self::OnCpu => BYTES_F32,
+        }
+    }
 }
 
 /// What decides the memory of a step, besides the model.
@@ -59,16 +70,19 @@ impl TrainingMemory {
     /// What training `config` takes.
     pub fn of(config: &ModelConfig, step: &StepSizes) -> Self {
         let of_weights = n_parameters(config) * BYTES_F32;
-        let (bytes, copy) = match step.stored {
-            Stored::F32 => (BYTES_F32, 0),
-            Stored::Bf16 => (BYTES_BF16, n_parameters(config) * BYTES_BF16),
+        let copy = match step.stored {
+            Stored::OnCpu => 0,
+            Stored::OnGpu(_) => n_copied(config) * step.stored.n_bytes(),
         };
         Self {
             weights: of_weights + copy,
             gradients: of_weights,
             moments: 2 * of_weights,
-            activations: kept_numbers(config, step) * bytes,
-            working: working_bytes(config, step, bytes),
+            activations: kept_activations(config, step),
+            working: match step.stored {
+                Stored::OnCpu => working_bytes(config, step),
+                Stored::OnGpu(_) => working_bytes_of_gpu(config, step),
+            },
         }
     }
 
@@ -91,43 +105,84 @@ impl TrainingMemory {
 }
 
 // ANCHOR: counted
-/// Numbers that are kept from forward to backward: by the blocks, by the final norm and by the head.
-fn kept_numbers(config: &ModelConfig, step: &StepSizes) -> usize {
+/// What is kept from forward to backward: by the blocks, by the final norm and by the head.
+fn kept_activations(config: &ModelConfig, step: &StepSizes) -> usize {
     let (d, rows) = (config.d_model, step.batch * step.seq_len);
-    let of_block = kept_bytes(&kept_by_block(config, step.batch, step.seq_len), step.graph) / BYTES_F32;
+    let kept = kept_by_block(config, step.batch, step.seq_len);
+    let of_block: usize = kept
+        .iter()
+        .filter(|kept| kept.by.contains(&step.graph))
+        .map(|kept| kept.n_numbers * bytes_of(kept, step.stored))
+        .sum();
     let of_end = match step.graph {
         // The norm's steps; logits, shifted logits and their exponentials.
         Graph::Stock => rows * (4 * d + 5) + 3 * rows * config.vocab_size,
         // The stream after the last block, and normed.
         Graph::Primitives | Graph::Branches | Graph::Recompute => 2 * rows * d,
     };
-    config.n_layers * of_block + of_end
+    config.n_layers * of_block + of_end * BYTES_F32
+}
+
+fn bytes_of(kept: &Kept, stored: Stored) -> usize {
+    if kept.is_always_f32 { BYTES_F32 } else { stored.n_bytes() }
+}
+
+/// Numbers of the matrices that products read: all but gains, and but an embedding that is no head.
+fn n_copied(config: &ModelConfig) -> usize {
+    let ModelConfig { d_model: d, n_layers, vocab_size, tie_embeddings, .. } = *config;
+    let of_embedding = if tie_embeddings { 0 } else { vocab_size * d };
+    n_parameters(config) - (2 * n_layers + 1) * d - of_embedding
 }
 
 /// Bytes in use within the backward pass, beyond what is kept.
-fn working_bytes(config: &ModelConfig, step: &StepSizes, bytes: usize) -> usize {
+fn working_bytes(config: &ModelConfig, step: &StepSizes) -> usize {
     let ModelConfig { d_model: d, d_ff, vocab_size, .. } = *config;
     let rows = step.batch * step.seq_len;
     let packed = d + 2 * config.kv_width();
     // candle's sums: the gradient of the result, that of the input, zeros, and their sum.
-    let in_flight = 4 * rows * d * bytes;
+    let in_flight = 4 * rows * d;
     if step.graph == Graph::Stock {
-        return stock_working_bytes(config, step, bytes);
+        return stock_working_bytes(config, step);
     }
     // The pool of buffers keeps the most that each size was needed: three streams, queries with keys and values, gate and up, their product.
-    let of_block = rows * (3 * d + packed + 2 * d_ff + d_ff) * bytes;
+    let of_block = rows * (3 * d + packed + 2 * d_ff + d_ff);
     let again = match step.graph {
         // Backward begins by making once more what forward did not keep.
-        Graph::Recompute => rows * (d + packed + 2 * d_ff) * bytes,
+        Graph::Recompute => rows * (d + packed + 2 * d_ff),
         _ => 0,
     };
-    let of_head = (CHUNK_ROWS.min(rows) * vocab_size + vocab_size * d) * BYTES_F32;
-    in_flight + of_block + again + of_head
+    let of_head = CHUNK_ROWS.min(rows) * vocab_size + vocab_size * d;
+    (in_flight + of_block + again + of_head) * BYTES_F32
+}
+
+/// The same on a GPU, whose pool takes everything back at once: the worst moment is the head's, or a block's.
+fn working_bytes_of_gpu(config: &ModelConfig, step: &StepSizes) -> usize {
+    let ModelConfig { d_model: d, d_ff, vocab_size, .. } = *config;
+    let (rows, bytes) = (step.batch * step.seq_len, step.stored.n_bytes());
+    if step.graph == Graph::Stock {
+        return stock_working_bytes(config, step);
+    }
+    let packed = d + 2 * config.kv_width();
+    let logits = rows_per_chunk(rows, vocab_size) * vocab_size;
+    let at_the_head = (rows * d + logits) * bytes + (rows * d + vocab_size * d) * BYTES_F32;
+    let again = match step.graph {
+        Graph::Recompute => rows * (2 * d_ff).max(packed + d),
+        _ => 0,
+    };
+    // candle's sums, as above; the gradient once more in the products' type, and what each branch needs besides.
+    let in_a_block = 4 * rows * d * BYTES_F32 + (again + rows * (2 * d + d_ff).max(3 * d + packed)) * bytes;
+    at_the_head.max(in_a_block)
+}
+
+/// Rows whose logits a GPU holds at once: as many as make a quarter of a gigabyte in bfloat16.
+pub(crate) fn rows_per_chunk(n_rows: usize, vocab_size: usize) -> usize {
+    const MAX_LOGITS: usize = 1 << 27;
+    (MAX_LOGITS / vocab_size.max(1)).clamp(1, n_rows.max(1))
 }
 
 /// The same for stock operations. candle computes gradients of constants too, and keeps them, with all that they were made of, to the end: so there is
 /// more with every block that the backward pass has been through.
-fn stock_working_bytes(config: &ModelConfig, step: &StepSizes, bytes: usize) -> usize {
+fn stock_working_bytes(config: &ModelConfig, step: &StepSizes) -> usize {
     let ModelConfig { d_model: d, d_ff, n_layers, n_heads, vocab_size, .. } = *config;
     let rows = step.batch * step.seq_len;
     let scores = rows * n_heads * step.seq_len;
@@ -138,8 +193,8 @@ fn stock_working_bytes(config: &ModelConfig, step: &StepSizes, bytes: usize) -> 
     // In the first micro-batch no gradient is there yet when the backward pass begins; from the second on, there are two of each when it ends.
     let of_weights = n_parameters(config) * BYTES_F32;
     let (not_yet, twice) = if step.micro_batches > 1 { (0, of_weights) } else { (of_weights, 0) };
-    let at_the_first_block = twice + (rows * vocab_size + (n_layers - 1) * of_constants + within) * bytes;
-    let at_the_head = (8 * rows * vocab_size * bytes).saturating_sub(not_yet);
+    let at_the_first_block = twice + (rows * vocab_size + (n_layers - 1) * of_constants + within) * BYTES_F32;
+    let at_the_head = (8 * rows * vocab_size * BYTES_F32).saturating_sub(not_yet);
     at_the_head.max(at_the_first_block)
 }
 // ANCHOR_END: counted

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use attention::{KeyValueStore, NoStore};
+use attention::KeyValueStore;
 use candle_core::{Device, Result, Tensor};
 use generation::{KvCache, Limits, Sampler, Sampling, generate};
 use kernels::{Activations, Fused, Isa, Precision};

@@ -10,8 +10,8 @@ use candle_core::{Device, Result, Tensor};
 use kernels::activation_memory::Graph;
 use kernels::training_memory::{StepSizes, Stored, TrainingMemory};
 use kernels::{Activations, Fused, Precision};
-use training::{AdamWConfig, MicroLoss, Schedule, Task, TrainConfig, Trainer};
-use transformer::{ModelConfig, Transformer};
+use training::{AdamWConfig, MicroLoss, OptimizerOps, Schedule, Task, TrainConfig, Trainer};
+use transformer::{ModelConfig, Ops, Transformer};
 
 struct Counting;
 
@@ -72,14 +72,28 @@ impl Task for Fixed<'_> {
     }
 }
 
+fn operations(stored: Stored, activations: Activations) -> (Arc<dyn Ops>, Arc<dyn OptimizerOps>) {
+    match stored {
+        #[cfg(feature = "twin")]
+        Stored::OnGpu(precision) => {
+            let twin = Arc::new(kernels::cuda::Cuda::twin(precision, activations, 0));
+            (twin.clone(), twin)
+        }
+        _ => {
+            let fused = Arc::new(Fused::new(Precision::F32, activations));
+            (fused.clone(), fused)
+        }
+    }
+}
+
 /// The most bytes that two steps hold at once, beyond what the process held before.
 fn measured(config: &ModelConfig, step: &StepSizes) -> usize {
     let before = LIVE.load(SeqCst);
     PEAK.store(before, SeqCst);
     let model = Transformer::new(config.clone(), 0, &Device::Cpu).unwrap();
     let activations = if step.graph == Graph::Recompute { Activations::Recompute } else { Activations::Keep };
-    let fused = Arc::new(Fused::new(Precision::F32, activations));
-    let model = if step.graph == Graph::Stock { model } else { model.with_ops(fused.clone()).unwrap() };
+    let (ops, optimizer) = operations(step.stored, activations);
+    let model = if step.graph == Graph::Stock { model } else { model.with_ops(ops).unwrap() };
     let settings = TrainConfig {
         steps: 2,
         micro_batches: step.micro_batches,
@@ -91,12 +105,21 @@ fn measured(config: &ModelConfig, step: &StepSizes) -> usize {
         keep_checkpoints: 1,
     };
     let trainer = Trainer::new(&model, settings).unwrap();
-    let mut trainer = if step.graph == Graph::Stock { trainer } else { trainer.with_optimizer_ops(fused) };
+    let mut trainer = if step.graph == Graph::Stock { trainer } else { trainer.with_optimizer_ops(optimizer) };
     let mut task = Fixed { model: &model, batch: step.batch, seq_len: step.seq_len };
     for _ in 0..2 {
         trainer.train_step(&mut task).unwrap();
     }
     PEAK.load(SeqCst) - before
+}
+
+/// With the feature `twin`, a GPU's operations too: the twin's buffers and candle's tensors are all in this process.
+fn cases() -> Vec<(Graph, Stored)> {
+    let on_cpu = [Graph::Stock, Graph::Branches, Graph::Recompute].map(|graph| (graph, Stored::OnCpu));
+    let on_gpu = [Precision::F32, Precision::Bf16]
+        .into_iter()
+        .flat_map(|precision| [Graph::Branches, Graph::Recompute].map(|graph| (graph, Stored::OnGpu(precision))));
+    on_cpu.into_iter().chain(on_gpu.filter(|_| cfg!(feature = "twin"))).collect()
 }
 
 /// Much in weights; much in activations; much in the head; much in the feed-forward networks.
@@ -123,14 +146,15 @@ fn the_peak_is_what_was_predicted() {
         (sizes(128, 2, 256, 4096, false), 4, 1),
         (sizes(192, 2, 1536, 256, true), 2, 1),
     ] {
-        for graph in [Graph::Stock, Graph::Branches, Graph::Recompute] {
-            let step = StepSizes { batch, seq_len: 128, micro_batches, graph, stored: Stored::F32 };
+        for (graph, stored) in cases() {
+            let step = StepSizes { batch, seq_len: 128, micro_batches, graph, stored };
             let predicted = TrainingMemory::of(&config, &step);
             let found = pool.install(|| measured(&config, &step));
             let error = predicted.total() as f64 / found as f64 - 1.0;
+            println!("{graph:?}, {stored:?}, batch {batch}: {:+.1}%", 100.0 * error);
             assert!(
                 error.abs() < 0.03,
-                "{graph:?}, batch {batch}: {found} bytes, {:+.1}%: {predicted:?}",
+                "{graph:?}, {stored:?}, batch {batch}: {found} bytes, {:+.1}%: {predicted:?}",
                 100.0 * error
             );
         }

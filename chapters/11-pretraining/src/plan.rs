@@ -68,7 +68,7 @@ pub fn plan(model: &ModelConfig, pretrain: &PretrainConfig, graph: Graph, gpus: 
             seq_len: pretrain.seq_len,
             micro_batches: pretrain.train.micro_batches,
             graph,
-            stored: Stored::Bf16,
+            stored: Stored::OnGpu(Precision::Bf16),
         },
     );
     let total_memory_gb = memory.total() as f64 / BYTES_PER_GB;

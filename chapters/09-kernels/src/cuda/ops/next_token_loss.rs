@@ -13,14 +13,7 @@ use super::super::gpu::Matrix;
 use super::super::memory::{Buffer, Element, View};
 use super::super::{cast, cross_entropy, tensors};
 use super::Cuda;
-
-/// Logits that are held at once: a quarter of a gigabyte in bfloat16.
-const MAX_LOGITS: usize = 1 << 27;
-
-/// Rows of a chunk.
-pub(super) fn rows_per_chunk(n_rows: usize, vocab_size: usize) -> usize {
-    (MAX_LOGITS / vocab_size.max(1)).clamp(1, n_rows.max(1))
-}
+use crate::training_memory::rows_per_chunk;
 
 // ANCHOR: next_token_loss
 /// −Σ mask · log p of the hidden states `(batch, seq_len, d_model)`; a scalar.

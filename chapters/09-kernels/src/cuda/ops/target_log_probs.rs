@@ -10,7 +10,7 @@ use super::super::gpu::Matrix;
 use super::super::memory::{Buffer, Element, View};
 use super::super::{cast, cross_entropy, tensors};
 use super::Cuda;
-use super::next_token_loss::rows_per_chunk;
+use crate::training_memory::rows_per_chunk;
 
 // ANCHOR: target_log_probs
 /// Hidden states `(batch, seq_len, d_model)` → log-probabilities of the targets `(batch, seq_len)`.
