@@ -14,6 +14,8 @@ use training::{TrainConfig, Trainer};
 use transformer::Ops;
 use transformer::Transformer;
 
+use crate::bench::profile::StepProfile;
+
 /// Which implementation of the model's operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -100,6 +102,30 @@ impl ComputeConfig {
             (_, precision) => precision,
         };
         Some(Gpu::of_device(&device_name(device)?)?.peak_flops_per_s(precision))
+    }
+
+    /// Times the GPU's kernels one by one from now on.
+    ///
+    /// # Errors
+    /// If it does not compute on a GPU's kernels.
+    pub fn start_profile(self, device: &Device) -> anyhow::Result<()> {
+        match self.kernels(device)? {
+            #[cfg(feature = "cuda")]
+            Some(Kernels::Gpu(cuda)) => Ok(cuda.start_profile()?),
+            _ => anyhow::bail!("a profile is of a GPU's kernels; it needs --device cuda and --ops fused"),
+        }
+    }
+
+    /// What they took in `n_steps` since then.
+    ///
+    /// # Errors
+    /// If none was started, or the device fails.
+    pub fn stop_profile(self, device: &Device, n_steps: usize) -> anyhow::Result<StepProfile> {
+        match self.kernels(device)? {
+            #[cfg(feature = "cuda")]
+            Some(Kernels::Gpu(cuda)) => Ok(StepProfile::new(&cuda.stop_profile()?, n_steps)),
+            _ => anyhow::bail!("no profile of {n_steps} steps was started"),
+        }
     }
 
     fn activations(self) -> Activations {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::device::DeviceKind;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use llm_from_scratch::bench::train::StepShape;
+use llm_from_scratch::bench::train::{StepShape, Timing};
 use llm_from_scratch::bench::{decode, ops, train};
 use llm_from_scratch::compute::{ComputeConfig, OpsKind, PrecisionKind};
 
@@ -60,6 +60,9 @@ struct TrainArgs {
     /// Where the step is computed
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceKind,
+    /// Time each of a GPU's kernels as well, which slows the step
+    #[arg(long)]
+    profile: bool,
     #[command(flatten)]
     machine: Machine,
 }
@@ -109,7 +112,8 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<()> {
 fn run_train(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
     let compute = args.machine.compute(args.recompute);
     let device = args.device.open()?;
-    let found = args.machine.run(|| train::train(&args.shape, compute, &device, usize::from(args.steps)))?;
+    let timing = if args.profile { Timing::Kernels } else { Timing::Steps };
+    let found = args.machine.run(|| train::train(&args.shape, compute, &device, usize::from(args.steps), timing))?;
     if args.machine.json {
         writeln!(out, "{}", serde_json::to_string(&found)?)?;
         return Ok(());
@@ -136,6 +140,9 @@ fn run_train(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "memory      {megabytes:.0} MB at most")?;
     }
     writeln!(out, "loss        {:.4} -> {:.4}", found.losses[0], found.losses[1])?;
+    if let Some(profile) = found.profile {
+        write!(out, "\n{profile}")?;
+    }
     Ok(())
 }
 
