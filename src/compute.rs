@@ -17,6 +17,7 @@ use training::{TrainConfig, Trainer};
 use transformer::Ops;
 use transformer::Transformer;
 
+use crate::bench::profile::StepProfile;
 use crate::progress::warn_once;
 
 /// Which implementation of the model's operations.
@@ -123,6 +124,30 @@ impl ComputeConfig {
         match self.ops {
             OpsKind::Fused if device.is_cuda() => Stored::OnGpu(self.precision.into()),
             _ => Stored::OnCpu,
+        }
+    }
+
+    /// Times the GPU's kernels one by one from now on.
+    ///
+    /// # Errors
+    /// If it does not compute on a GPU's kernels.
+    pub fn start_profile(self, device: &Device) -> anyhow::Result<()> {
+        match self.kernels(device)? {
+            #[cfg(feature = "cuda")]
+            Some(Kernels::Gpu(cuda)) => Ok(cuda.start_profile()?),
+            _ => anyhow::bail!("a profile is of a GPU's kernels; it needs --device cuda and --ops fused"),
+        }
+    }
+
+    /// What they took in `n_steps` since then.
+    ///
+    /// # Errors
+    /// If none was started, or the device fails.
+    pub fn stop_profile(self, device: &Device, n_steps: usize) -> anyhow::Result<StepProfile> {
+        match self.kernels(device)? {
+            #[cfg(feature = "cuda")]
+            Some(Kernels::Gpu(cuda)) => Ok(StepProfile::new(&cuda.stop_profile()?, n_steps)),
+            _ => anyhow::bail!("no profile of {n_steps} steps was started"),
         }
     }
 

@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
+use clap::ValueEnum;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use transformer::checkpoint::replace_file;
@@ -29,7 +30,7 @@ use crate::request::WrongRequest;
 
 /// The stages in order.
 // ANCHOR: stage
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Stage {
     /// Raw pages to clean documents.
     Corpus,

@@ -265,6 +265,25 @@ fn note(number: u64) -> String {
 }
 
 #[test]
+fn a_run_stops_where_it_is_told_and_goes_on_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let stages = || {
+        let files = fs::read_dir(here.join("runs/world-micro/stages")).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let printed = stdout(&llm(here, &["run", "--preset", "micro", "--until", "tokenizer"]));
+    assert_eq!(stages(), ["corpus.json", "tokenizer.json"]);
+    assert!(printed.contains("llm run --resume --name world-micro") && !printed.contains("report.html"), "{printed}");
+    let vocabulary = fs::read(here.join("runs/world-micro/tokenizer.json")).unwrap();
+    stdout(&llm(here, &["run", "--resume", "--name", "world-micro", "--until", "shards"]));
+    assert_eq!(stages(), ["corpus.json", "shards.json", "tokenizer.json"]);
+    assert_eq!(fs::read(here.join("runs/world-micro/tokenizer.json")).unwrap(), vocabulary);
+}
+
+#[test]
 fn a_folder_of_one_s_own_texts_is_trained_on() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
@@ -361,6 +380,7 @@ fn wrong_requests_end_with_2_and_say_the_way_out() {
         (vec!["run", "--config", "half.toml"], "missing field"),
         (vec!["run", "--config", "absent.toml"], "cannot read absent.toml"),
         (vec!["run", "--device", "tpu"], "cpu, cuda, metal"),
+        (vec!["run", "--until", "shard"], "corpus, tokenizer, shards, pretrain"),
         (vec!["chapter", "12"], "there is no chapter 12"),
         (vec!["generate", "--model", "absent", "--prompt", "x"], "holds no model"),
         (vec!["generate", "--model", "absent", "--prompt", "x", "--temperature", "-1"], "temperature -1"),

@@ -4,6 +4,7 @@
 pub mod decode;
 pub mod ops;
 pub mod peak;
+pub mod profile;
 pub mod train;
 
 use std::time::Instant;

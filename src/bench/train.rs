@@ -13,6 +13,7 @@ use transformer::{ModelConfig, Transformer, n_parameters};
 
 use super::BYTES_PER_MB;
 use super::peak::peak_flops;
+use super::profile::StepProfile;
 use super::{peak_memory_mb, resident_mb, seconds};
 use crate::compute::{ComputeConfig, OpsKind};
 use crate::request::WrongRequest;
@@ -108,15 +109,33 @@ pub struct TrainBench {
     pub counted_mb: Option<f64>,
     /// Loss of the first and the last step.
     pub losses: [f64; 2],
+    /// Where the time of a step on a GPU went, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<StepProfile>,
 }
 
 const WARMUP_STEPS: usize = 2;
 
+/// Whether kernels are timed one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timing {
+    /// Whole steps alone.
+    Steps,
+    /// A GPU's kernels too, which slows the steps.
+    Kernels,
+}
+
 /// Times `steps` steps after two that are not counted.
 ///
 /// # Errors
-/// If the sizes do not fit each other.
-pub fn train(shape: &StepShape, compute: ComputeConfig, device: &Device, steps: usize) -> Result<TrainBench> {
+/// If the sizes do not fit each other, or kernels cannot be timed.
+pub fn train(
+    shape: &StepShape,
+    compute: ComputeConfig,
+    device: &Device,
+    steps: usize,
+    timing: Timing,
+) -> Result<TrainBench> {
     compute.validate_on(device).map_err(|error| WrongRequest::new(error.to_string()))?;
     let config = shape.model();
     config.validate().map_err(|error| WrongRequest::new(error.to_string()))?;
@@ -145,12 +164,19 @@ pub fn train(shape: &StepShape, compute: ComputeConfig, device: &Device, steps: 
     let mut times = Vec::with_capacity(steps);
     let mut losses = Vec::with_capacity(steps);
     for step in 0..steps + WARMUP_STEPS {
+        if step == WARMUP_STEPS && timing == Timing::Kernels {
+            compute.start_profile(device).map_err(|error| WrongRequest::new(error.to_string()))?;
+        }
         let (elapsed_s, metrics) = seconds(|| Ok(trainer.train_step(&mut task)?))?;
         losses.push(metrics.loss);
         if step >= WARMUP_STEPS {
             times.push(elapsed_s);
         }
     }
+    let profile = match timing {
+        Timing::Steps => None,
+        Timing::Kernels => Some(compute.stop_profile(device, steps)?),
+    };
     let peak_memory_mb = peak_memory_mb(device)?;
     // A GPU's peak is on its data sheet; a CPU's is measured.
     let peak_flops_per_s = match device.is_cpu() {
@@ -174,6 +200,7 @@ pub fn train(shape: &StepShape, compute: ComputeConfig, device: &Device, steps: 
         peak_memory_mb,
         counted_mb,
         losses: [*losses.first().context("no step was made")?, *losses.last().context("no step was made")?],
+        profile,
     })
 }
 
@@ -248,9 +275,9 @@ mod tests {
     #[test]
     fn both_kinds_of_operations_learn_the_same() {
         let shape: StepShape = SMALL.parse().unwrap();
-        let fused = train(&shape, ComputeConfig::default(), &Device::Cpu, 3).unwrap();
+        let fused = train(&shape, ComputeConfig::default(), &Device::Cpu, 3, Timing::Steps).unwrap();
         let reference = ComputeConfig { ops: OpsKind::Reference, ..ComputeConfig::default() };
-        let reference = train(&shape, reference, &Device::Cpu, 3).unwrap();
+        let reference = train(&shape, reference, &Device::Cpu, 3, Timing::Steps).unwrap();
         for (a, b) in fused.losses.iter().zip(&reference.losses) {
             assert!((a / b - 1.0).abs() < 1e-4, "{a} {b}");
         }

@@ -7,7 +7,7 @@ use crate::device::DeviceKind;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use llm_from_scratch::bench::decode::ModelShape;
-use llm_from_scratch::bench::train::StepShape;
+use llm_from_scratch::bench::train::{StepShape, Timing};
 use llm_from_scratch::bench::{decode, ops, train};
 use llm_from_scratch::compute::{ComputeConfig, OpsKind, PrecisionKind};
 use llm_from_scratch::request::WrongRequest;
@@ -62,6 +62,9 @@ struct TrainArgs {
     /// Where the step is computed
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceKind,
+    /// Time each of a GPU's kernels as well, which slows the step
+    #[arg(long)]
+    profile: bool,
     #[command(flatten)]
     machine: Machine,
 }
@@ -114,7 +117,8 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<()> {
 fn run_train(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
     let compute = args.machine.compute(args.recompute);
     let device = args.device.open()?;
-    let found = args.machine.run(|| train::train(&args.shape, compute, &device, usize::from(args.steps)))?;
+    let timing = if args.profile { Timing::Kernels } else { Timing::Steps };
+    let found = args.machine.run(|| train::train(&args.shape, compute, &device, usize::from(args.steps), timing))?;
     if args.machine.json {
         writeln!(out, "{}", serde_json::to_string(&found)?)?;
         return Ok(());
@@ -142,6 +146,9 @@ fn run_train(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "memory      {megabytes:.0} MB at most{counted}")?;
     }
     writeln!(out, "loss        {:.4} -> {:.4}", found.losses[0], found.losses[1])?;
+    if let Some(profile) = found.profile {
+        write!(out, "\n{profile}")?;
+    }
     Ok(())
 }
 

@@ -30,7 +30,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Everything: web pages to a chat model, in runs/NAME
-    Run(run::RunArgs),
+    Run(run::WholeRunArgs),
     /// Raw pages to clean documents, or a look at what became of them
     Corpus(corpus::CorpusArgs),
     /// Train a vocabulary, or encode and decode with one
@@ -63,8 +63,8 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let out = &mut std::io::stdout().lock();
-    let outcome = match cli.command.unwrap_or_else(|| Command::Run(run::RunArgs::default())) {
-        Command::Run(args) => run::run(&args, Stage::Report, out),
+    let outcome = match cli.command.unwrap_or_else(|| Command::Run(run::WholeRunArgs::default())) {
+        Command::Run(args) => run::run(&args, out),
         Command::Corpus(args) => corpus::run(&args, out),
         Command::Tokenizer(args) => tokenizer::run(&args, out),
         Command::Pretrain(args) => run::run_stage(&args, Stage::Pretrain, out),

@@ -64,8 +64,22 @@ pub(crate) struct RunArgs {
     pub(crate) json: bool,
 }
 
+/// `llm run` itself, which may stop at any stage.
+#[derive(Debug, Default, Args)]
+#[command(
+    after_help = "Examples:\n  llm run\n  llm run --corpus rust-docs --minutes 10\n  llm run --corpus my-notes/ --preset small --name notes\n  llm run --corpus my-notes/ --until shards\n  llm run --name world --resume"
+)]
+pub(crate) struct WholeRunArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Stop after this stage; --resume goes on from there [default: report, the last]
+    #[arg(long, value_enum, value_name = "STAGE")]
+    until: Option<Stage>,
+}
+
 /// `llm run`: an existing run is refused unless the user says what to do with it.
-pub(crate) fn run(args: &RunArgs, last: Stage, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn run(args: &WholeRunArgs, out: &mut dyn Write) -> Result<()> {
+    let (args, last) = (&args.run, args.until.unwrap_or(Stage::Report));
     let existing = match (args.force, args.resume) {
         (true, _) => Existing::Replace,
         (_, true) => Existing::Continue,
@@ -105,6 +119,8 @@ fn execute(args: &RunArgs, last: Stage, existing: Existing, out: &mut dyn Write)
         } else {
             writeln!(out, "  try   llm generate --model {} --prompt \"How a text begins\"", model.display())?;
         }
+    } else if let Some(name) = folder.file_name() {
+        writeln!(out, "  next  llm run --resume --name {}", name.display())?;
     }
     if args.json {
         writeln!(out, "{}", summary::summary(&run)?)?;
@@ -224,6 +240,13 @@ mod tests {
         assert_eq!(name(None, "micro", 2), "world-micro-seed2");
         assert_eq!(name(Some("my notes/"), "small", 0), "my-notes-small");
         assert!(!name(Some("."), "small", 0).starts_with('.'));
+    }
+
+    #[test]
+    fn a_stage_is_spelled_as_its_result_s_file() {
+        for stage in Stage::ALL {
+            assert_eq!(name_of(&stage), stage.name());
+        }
     }
 
     #[test]

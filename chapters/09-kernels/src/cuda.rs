@@ -8,6 +8,7 @@
 //! | `gpu` | products of matrices and launches, checked |
 //! | `rms_norm`, `rope`, `swiglu`, `attention`, `cross_entropy`, `embedding`, `adamw`, `cast` | one launch each, beside its source |
 //! | `sources`, `compiler`, `cublas_lt` | the kernels' text, NVRTC and its cache, NVIDIA's products |
+//! | `profile` | what each kernel takes |
 //! | `copies`, `gradients` | weights in the products' type, and their gradients, where they stay |
 //! | `ops` | all of it behind the model's seam: [`Cuda`] |
 
@@ -32,6 +33,7 @@ mod gradients;
 mod machine;
 mod memory;
 mod ops;
+mod profile;
 mod rms_norm;
 mod rope;
 #[cfg(feature = "cuda")]
@@ -46,6 +48,7 @@ pub use compiler::cache_folder;
 #[cfg(feature = "cuda")]
 pub use driver::{open, peak_memory_bytes};
 pub use ops::Cuda;
+pub use profile::{KernelTime, Profile};
 
 use crate::{Activations, Precision};
 

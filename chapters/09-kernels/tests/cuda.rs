@@ -16,7 +16,7 @@ use kernels::{Activations, Precision};
 use training::{
     AdamW, AdamWConfig, Gradients, MicroLoss, OptimizerOps, ReferenceOptimizer, Schedule, Task, TrainConfig, Trainer,
 };
-use transformer::{ModelConfig, Ops, Transformer, Weight};
+use transformer::{ModelConfig, Ops, Transformer, Weight, flops_per_token};
 
 #[cfg(not(feature = "cuda"))]
 fn device() -> Device {
@@ -370,6 +370,26 @@ fn training_steps_follow_the_reference() {
         println!("{precision:?}: {} to {}, off by at most {off:.1e}", found[0], found[N_STEPS - 1]);
         assert!(off < tolerance, "{precision:?}: {off}\n{found:?}\n{expected:?}");
     }
+}
+
+/// A profile misses no product: their arithmetic is what chapter 06 counts for a training step, attention apart, whose kernels are not products.
+#[test]
+fn a_profile_has_every_launch_and_every_product() {
+    let device = device();
+    let reference = Transformer::new(config(32, 2, 1, 48, 40), 3, &device).unwrap();
+    let ops = Arc::new(cuda(&device, Precision::F32, Activations::Keep));
+    let model = reference.with_ops(ops.clone()).unwrap();
+    let (batch, seq_len) = (2, 20);
+    loss_and_gradients(&model, batch, seq_len);
+    ops.start_profile().unwrap();
+    loss_and_gradients(&model, batch, seq_len);
+    let profile = ops.stop_profile().unwrap();
+    let flops: f64 = profile.kernels.iter().map(|kernel| kernel.flops).sum();
+    assert_eq!(flops, flops_per_token(model.config(), 0) * (batch * seq_len) as f64, "{profile:?}");
+    let n_calls = |name: &str| profile.kernels.iter().find(|kernel| kernel.name == name).unwrap().n_calls;
+    assert_eq!((n_calls("attention_forward"), n_calls("embedding_forward")), (model.config().n_layers, 1));
+    assert!(profile.between_ms >= 0.0 && profile.kernels.iter().all(|kernel| kernel.ms >= 0.0), "{profile:?}");
+    assert!(ops.stop_profile().is_err(), "it has ended");
 }
 
 /// Nothing depends on the order in which threads run: sums have a fixed order, and what a thread reads was finished before.

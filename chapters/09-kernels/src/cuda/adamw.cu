@@ -8,10 +8,10 @@
 // A model has some hundred parameters, from a norm's d numbers to an embedding's millions. One launch takes them all: a block has a chunk of a
 // parameter, as a table says that the host makes once.
 //
-// Launch of sum_of_squares and adamw: grid, the number of chunks; a multiple of 32 threads, best 512. No dynamic shared memory.
+// Launch of sum_of_squares and adamw: grid, the number of chunks; a multiple of 32 threads, at most 512, which is best. No dynamic shared memory.
 #include "prelude.cuh"
 
-constexpr int MAX_THREADS = 1024;
+constexpr int MAX_THREADS = 512;
 // Numbers in a chunk; the last one of a parameter has what is left.
 constexpr u32 CHUNK = 65536;
 
@@ -75,7 +75,7 @@ sum_of_squares(const Parameter* __restrict__ parameters, const uint2* __restrict
 }
 // ANCHOR_END: sum_of_squares
 
-// out[0] = the sum of partial (n). Grid: 1; a multiple of 32 threads, best 1024.
+// out[0] = the sum of partial (n). Grid: 1; a multiple of 32 threads, best 512.
 KERNEL void __launch_bounds__(MAX_THREADS) sum_partials(const double* __restrict__ partial, double* __restrict__ out, int n) {
     __shared__ double shared[WARP];
     double sum = 0;

@@ -8,7 +8,7 @@ use super::gpu::Gpu;
 use super::machine::{Argument, Grid, Kernel, Module};
 use super::memory::{Buffer, Element, View};
 
-const THREADS: usize = 256;
+const THREADS: usize = 512;
 /// Numbers that one block works on; `adamw.cu` has the same.
 const CHUNK: usize = 65_536;
 

@@ -16,9 +16,9 @@
 // qkv and d_qkv (batch * seq_len, (n_heads + 2 n_kv_heads) * head_dim), packed as attention_shape.cuh says, queries and keys rotated;
 // out and d_out (batch * seq_len, n_heads * head_dim); log_sum_exp and delta (batch, n_heads, seq_len).
 //
-// Launch, but for attention_delta: 128 threads. With rows = 32 (16 if head_dim > 128) and width = 64, 128 or 256, the first that holds
-// head_dim: grid (seq_len / rows, rounded up; heads; batch), where heads are n_heads or, for keys and values, n_kv_heads. Dynamic shared
-// bytes: forward 4 * ((rows + 64) * width + 32 * rows), backward 4 * ((2 * rows + 64) * width + 32 * rows), which is 98 KiB at most.
+// Launch, but for attention_delta: 128 threads. With rows = 32 (16 if head_dim > 128) and width = 32, 64, 128 or 256, the first that
+// holds head_dim: grid (seq_len / rows, rounded up; heads; batch), where heads are n_heads or, for keys and values, n_kv_heads. Dynamic
+// shared bytes: forward 4 * ((rows + 64) * width + 32 * rows), backward 4 * ((2 * rows + 64) * width + 32 * rows): 98 KiB at most.
 #include "prelude.cuh"
 #include "attention_shape.cuh"
 
@@ -159,7 +159,8 @@ attention_forward(const Element* qkv, Element* out, float* log_sum_exp, Attentio
     DYNAMIC_SHARED(shared_bytes);
     float* shared = reinterpret_cast<float*>(shared_bytes);
     // Sums lie in registers, so the compiler must know how many there are.
-    if (shape.head_dim <= WIDTH<2>) forward<2>(qkv, out, log_sum_exp, shape, shared);
+    if (shape.head_dim <= WIDTH<1>) forward<1>(qkv, out, log_sum_exp, shape, shared);
+    else if (shape.head_dim <= WIDTH<2>) forward<2>(qkv, out, log_sum_exp, shape, shared);
     else if (shape.head_dim <= WIDTH<4>) forward<4>(qkv, out, log_sum_exp, shape, shared);
     else forward<8>(qkv, out, log_sum_exp, shape, shared);
 }
@@ -249,7 +250,8 @@ attention_backward_queries(const Element* qkv, const Element* d_out, const float
     DYNAMIC_SHARED(shared_bytes);
     float* shared = reinterpret_cast<float*>(shared_bytes);
     const Saved saved = {qkv, d_out, log_sum_exp, delta};
-    if (shape.head_dim <= WIDTH<2>) backward_queries<2>(saved, d_qkv, shape, shared);
+    if (shape.head_dim <= WIDTH<1>) backward_queries<1>(saved, d_qkv, shape, shared);
+    else if (shape.head_dim <= WIDTH<2>) backward_queries<2>(saved, d_qkv, shape, shared);
     else if (shape.head_dim <= WIDTH<4>) backward_queries<4>(saved, d_qkv, shape, shared);
     else backward_queries<8>(saved, d_qkv, shape, shared);
 }
@@ -316,7 +318,8 @@ attention_backward_keys_values(const Element* qkv, const Element* d_out, const f
     DYNAMIC_SHARED(shared_bytes);
     float* shared = reinterpret_cast<float*>(shared_bytes);
     const Saved saved = {qkv, d_out, log_sum_exp, delta};
-    if (shape.head_dim <= WIDTH<2>) backward_keys_values<2>(saved, d_qkv, shape, shared);
+    if (shape.head_dim <= WIDTH<1>) backward_keys_values<1>(saved, d_qkv, shape, shared);
+    else if (shape.head_dim <= WIDTH<2>) backward_keys_values<2>(saved, d_qkv, shape, shared);
     else if (shape.head_dim <= WIDTH<4>) backward_keys_values<4>(saved, d_qkv, shape, shared);
     else backward_keys_values<8>(saved, d_qkv, shape, shared);
 }

@@ -92,7 +92,7 @@ pub(super) fn backward(
     let delta = gpu.buffer(Element::F32, saved.log_sum_exp.len())?;
     let of_rows = [saved.out.into(), d_out.into(), delta.view().into(), shape.into()];
     let plain = Module { source: "attention", element, head_dim: None };
-    let grid = Grid::new((shape.n_rows() * shape.n_heads).div_ceil(DELTA_WARPS), DELTA_WARPS * 32);
+    let grid = Grid::new((shape.n_rows() * shape.n_heads).div_ceil(DELTA_ROWS), DELTA_THREADS);
     // SAFETY: the kernel's arguments, of the checked lengths.
     unsafe { gpu.launch(plain.kernel("attention_delta"), grid, &of_rows)? };
 
@@ -108,8 +108,9 @@ pub(super) fn backward(
     }
 }
 
-/// Warps of a block of `attention_delta`, each with a row of one head.
-const DELTA_WARPS: usize = 4;
+/// Rows of one head that a block of `attention_delta` takes: eight threads each.
+const DELTA_ROWS: usize = 16;
+const DELTA_THREADS: usize = 128;
 
 /// Which kernels, and how they are launched.
 struct Plan {

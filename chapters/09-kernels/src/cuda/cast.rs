@@ -15,7 +15,7 @@ fn kernel(element: Element, name: &'static str) -> Kernel {
 }
 
 fn grid(gpu: &Gpu, n: usize) -> Grid {
-    Grid::new(gpu.n_blocks(n.div_ceil(THREADS * NUMBERS_PER_THREAD)), THREADS)
+    Grid::new(gpu.n_blocks(n.div_ceil(THREADS * NUMBERS_PER_THREAD), THREADS), THREADS)
 }
 
 /// `y` = `x`, rounded to the element of `y`.

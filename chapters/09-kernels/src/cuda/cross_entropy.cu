@@ -8,10 +8,10 @@
 //
 // A mask is a g of 0: the gradient of such a row is exactly 0, whatever its logits are. A target outside the vocabulary gives NaN.
 //
-// Launch, but for weighted_sum: grid n_rows; a multiple of 32 threads, best 512 for a large vocabulary. No dynamic shared memory.
+// Launch, but for weighted_sum: grid n_rows; a multiple of 32 threads, at most 512, which is best for a large vocabulary. No dynamic shared memory.
 #include "prelude.cuh"
 
-constexpr int MAX_THREADS = 1024;
+constexpr int MAX_THREADS = 512;
 
 // ---- a row in packs of 16 bytes ----
 
@@ -20,7 +20,7 @@ constexpr int N_AHEAD = 4;
 
 // ANCHOR: for_each_pack
 // Spreads a row over the block: calls `body(i, pack)` for the numbers from i on. A row of an odd vocabulary begins at any address, so what
-// stands before the first multiple of 16 bytes and behind the last comes one by one.
+// stands before the first multiple of 16 bytes and behind the last comes one by one; `body` takes a pack of any length.
 template <class Body> DEVICE void for_each_pack(const Element* row, int n, const Body& body) {
     constexpr int N = PER_16_BYTES<Element>;
     const int past_boundary = (int)((size_t)row % 16 / sizeof(Element));
@@ -46,18 +46,22 @@ struct ExpSum {
 
 // ANCHOR: exp_sum
 // fmaxf passes over a NaN, but the exponential of a NaN is NaN, and no sum loses that again.
-template <int N> DEVICE void add_to(ExpSum& s, const Pack<float, N>& z) {
-    float max = s.max;
-    UNROLL for (int j = 0; j < N; j++) max = fmaxf(max, z.at[j]);
-    s.sum *= fast_exp(s.max - max);
-    UNROLL for (int j = 0; j < N; j++) s.sum += fast_exp(z.at[j] - max);
-    s.max = max;
-}
+struct AddTo {
+    ExpSum& s;
+
+    template <int N> MEMBER void operator()(int, const Pack<float, N>& z) const {
+        float max = s.max;
+        UNROLL for (int j = 0; j < N; j++) max = fmaxf(max, z.at[j]);
+        s.sum *= fast_exp(s.max - max);
+        UNROLL for (int j = 0; j < N; j++) s.sum += fast_exp(z.at[j] - max);
+        s.max = max;
+    }
+};
 
 // Of a whole row, for each thread of the block.
 DEVICE ExpSum exp_sum_of_row(const Element* row, int n, float (&partial)[WARP]) {
     ExpSum mine, all;
-    for_each_pack(row, n, [&](int, const auto& z) { add_to(mine, z); });
+    for_each_pack(row, n, AddTo{mine});
     all.max = block_max(mine.max, partial);
     all.sum = block_sum(mine.sum * fast_exp(mine.max - all.max), partial);
     return all;
@@ -74,24 +78,34 @@ DEVICE float log_prob_of(const Element* row, u32 target, int n, const ExpSum& s)
 
 // ---- the gradient ----
 
-template <int N> DEVICE void store_zeros(Element* to, const Pack<float, N>&) { store_pack(to, Pack<float, N>{}); }
+struct StoreZeros {
+    Element* row;
 
-// Stores the gradient of logits z, of which the first is number i of its row.
-template <int N> DEVICE void store_gradient(Element* to, const Pack<float, N>& z, int i, int target, float g, float shift, float scale) {
-    Pack<float, N> dz;
-    UNROLL for (int j = 0; j < N; j++) dz.at[j] = g * ((i + j == target ? 1.0f : 0.0f) - scale * fast_exp(z.at[j] - shift));
-    store_pack(to, dz);
-}
+    template <int N> MEMBER void operator()(int i, const Pack<float, N>&) const { store_pack(row + i, Pack<float, N>{}); }
+};
 
-// Overwrites the logits of a row with g ([j = target] - scale exp(z_j - shift)).
-DEVICE void write_gradient(Element* row, int n, u32 target, float g, float shift, float scale) {
-    if (g == 0) {
-        for_each_pack(row, n, [&](int i, const auto& z) { store_zeros(row + i, z); });
-    } else {
-        g = nan_unless(target < (u32)n, g);
-        for_each_pack(row, n, [&](int i, const auto& z) { store_gradient(row + i, z, i, (int)target, g, shift, scale); });
+// ANCHOR: gradient
+// Overwrites logits with g ([j = target] - scale exp(z_j - shift)).
+struct StoreGradient {
+    Element* row;
+    int target;
+    float g, shift, scale;
+
+    template <int N> MEMBER void operator()(int i, const Pack<float, N>& z) const {
+        Pack<float, N> dz;
+        UNROLL for (int j = 0; j < N; j++) {
+            const float is_target = i + j == target ? 1.0f : 0.0f;
+            dz.at[j] = g * (is_target - scale * fast_exp(z.at[j] - shift));
+        }
+        store_pack(row + i, dz);
     }
+};
+
+DEVICE void write_gradient(Element* row, int n, u32 target, float g, float shift, float scale) {
+    if (g == 0) for_each_pack(row, n, StoreZeros{row});
+    else for_each_pack(row, n, StoreGradient{row, (int)target, nan_unless(target < (u32)n, g), shift, scale});
 }
+// ANCHOR_END: gradient
 
 // ---- kernels ----
 

@@ -6,7 +6,7 @@ use super::gpu::Gpu;
 use super::machine::{Grid, Kernel, Module};
 use super::memory::{Element, View};
 
-const THREADS: usize = 256;
+const THREADS: usize = 512;
 
 fn kernel(element: Element, name: &'static str) -> Kernel {
     Module { source: "cross_entropy", element, head_dim: None }.kernel(name)

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::result as driver;
-use candle_core::cuda_backend::cudarc::driver::sys::{self, CUdevice_attribute, CUfunction_attribute};
-use candle_core::cuda_backend::cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream};
+use candle_core::cuda_backend::cudarc::driver::sys::{self, CUdevice_attribute, CUevent_flags, CUfunction_attribute};
+use candle_core::cuda_backend::cudarc::driver::{CudaContext, CudaEvent, CudaFunction, CudaModule, CudaStream};
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 use candle_core::{Device, Result, bail};
 
@@ -71,6 +71,7 @@ pub(super) struct Driver {
     workspace: u64,
     modules: Mutex<HashMap<Module, Arc<CudaModule>>>,
     functions: Mutex<HashMap<(Kernel, usize), CudaFunction>>,
+    marks: Mutex<Vec<CudaEvent>>,
 }
 
 impl Driver {
@@ -99,6 +100,7 @@ impl Driver {
             workspace,
             modules: Mutex::default(),
             functions: Mutex::default(),
+            marks: Mutex::default(),
         })
     }
 
@@ -228,6 +230,18 @@ impl Machine for Driver {
         self.bind()?;
         // SAFETY: the caller's.
         unsafe { self.cublas_lt.multiply(product, self.workspace, self.stream.cu_stream()) }
+    }
+
+    fn mark(&self) -> Result<()> {
+        let event = self.stream.record_event(Some(CUevent_flags::CU_EVENT_DEFAULT)).w()?;
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        Ok(())
+    }
+
+    fn take_marks(&self) -> Result<Vec<f64>> {
+        let marks = std::mem::take(&mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner));
+        // One f32 from the first mark on would be too coarse after some seconds; from one to the next it is exact.
+        marks.windows(2).map(|pair| Ok(f64::from(pair[0].elapsed_ms(&pair[1]).w()?))).collect()
     }
 
     fn n_multiprocessors(&self) -> usize {

@@ -7,6 +7,7 @@ use candle_core::{Result, bail};
 
 use super::machine::{Argument, F32Products, Grid, Kernel, Layout, Machine, Product};
 use super::memory::{Buffer, Element, View};
+use super::profile::{Label, Profile, Recording};
 use crate::Precision;
 
 /// A device.
@@ -14,11 +15,28 @@ use crate::Precision;
 pub(crate) struct Gpu {
     machine: Arc<dyn Machine>,
     precision: Precision,
+    recording: Recording,
 }
 
 impl Gpu {
     pub(crate) fn new(machine: Arc<dyn Machine>, precision: Precision) -> Self {
-        Self { machine, precision }
+        Self { machine, precision, recording: Recording::default() }
+    }
+
+    /// Times launches and products from now on.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(crate) fn start_profile(&self) -> Result<()> {
+        self.recording.start(self.machine.as_ref())
+    }
+
+    /// What they took since then, once the device is done.
+    ///
+    /// # Errors
+    /// If none was started, or the device fails.
+    pub(crate) fn stop_profile(&self) -> Result<Profile> {
+        self.recording.stop(self.machine.as_ref())
     }
 
     /// The type that products work on.
@@ -113,13 +131,15 @@ impl Gpu {
             return Ok(());
         }
         // SAFETY: as this function's.
-        unsafe { self.machine.launch(kernel, grid, arguments) }
+        let launch = || unsafe { self.machine.launch(kernel, grid, arguments) };
+        self.recording.timed(self.machine.as_ref(), Label::Kernel(kernel.name), launch)
     }
 
-    /// Blocks that keep the device busy with `n_items` pieces of work, each block taking several in turn.
-    pub(crate) fn n_blocks(&self, n_items: usize) -> usize {
-        const BLOCKS_PER_MULTIPROCESSOR: usize = 4;
-        n_items.min(self.machine.n_multiprocessors() * BLOCKS_PER_MULTIPROCESSOR)
+    /// Blocks of so many threads that keep the device busy with `n_items` pieces of work, each block taking several in turn.
+    pub(crate) fn n_blocks(&self, n_items: usize, threads: usize) -> usize {
+        /// Half of what a multiprocessor holds: the other half is for kernels that use many registers.
+        const THREADS_PER_MULTIPROCESSOR: usize = 1024;
+        n_items.min(self.machine.n_multiprocessors() * (THREADS_PER_MULTIPROCESSOR / threads).max(1))
     }
 
     /// `out` `(m, n)` = `a` `(m, k)` · `b` `(k, n)`, plus `addend` `(m, n)`, which may be `out` itself.
@@ -148,7 +168,8 @@ impl Gpu {
         let place = |matrix: Matrix<'_>| (matrix.address, matrix.layout);
         let product = Product { a: place(a), b: place(b), addend: addend.map(place), out: place(out), f32_products };
         // SAFETY: a matrix is made of a view that covers it.
-        unsafe { self.machine.multiply(&product) }
+        let multiply = || unsafe { self.machine.multiply(&product) };
+        self.recording.timed(self.machine.as_ref(), Label::of_product(&product), multiply)
     }
 }
 

@@ -183,6 +183,18 @@ pub(crate) trait Machine: Debug + Send + Sync {
     /// If the library refuses it.
     unsafe fn multiply(&self, product: &Product) -> Result<()>;
 
+    /// Lets the device note the moment at which it has done all that was launched before.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn mark(&self) -> Result<()>;
+
+    /// Forgets the marks and returns the milliseconds from each to the next, once the device has passed them all.
+    ///
+    /// # Errors
+    /// If the device fails, or failed in something launched before.
+    fn take_marks(&self) -> Result<Vec<f64>>;
+
     /// How many blocks a grid should have at least to keep the device busy.
     fn n_multiprocessors(&self) -> usize;
 }

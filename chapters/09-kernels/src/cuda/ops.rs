@@ -28,6 +28,7 @@ use super::gpu::Gpu;
 use super::gradients::{Begin, Gradients};
 use super::machine::Machine;
 use super::memory::View;
+use super::profile::Profile;
 use super::{gpu, tensors};
 use crate::{Activations, Precision};
 
@@ -46,6 +47,22 @@ impl Cuda {
     pub(super) fn on(machine: Arc<dyn Machine>, precision: Precision, activations: Activations) -> Self {
         let gpu = Gpu::new(machine, precision);
         Self { gpu, activations, copies: Copies::default(), gradients: Gradients::default() }
+    }
+
+    /// Times every launch and every product from now on, of all clones.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn start_profile(&self) -> Result<()> {
+        self.gpu.start_profile()
+    }
+
+    /// What they took since then, once the device is done; nothing is timed any more.
+    ///
+    /// # Errors
+    /// If none was started, or the device fails.
+    pub fn stop_profile(&self) -> Result<Profile> {
+        self.gpu.stop_profile()
     }
 
     /// Sums the gradient `dyᵀ` · `x` of weights that stand one below the other, if they are trained.

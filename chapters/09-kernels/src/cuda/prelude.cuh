@@ -9,10 +9,11 @@
 #include "twin/twin.h"
 #endif
 
-// A kernel, found by its plain name.
+// A kernel, found by its plain name; a function that kernels call; a struct's function.
 #if defined(__CUDACC__)
 #define KERNEL extern "C" __global__
 #define DEVICE static __device__ __forceinline__
+#define MEMBER __device__ __forceinline__
 // Shared memory whose size the launch decides.
 #define DYNAMIC_SHARED(name) extern __shared__ __align__(128) unsigned char name[]
 // Before a loop over an array that must stay in registers: they cannot be indexed by what is known only when the program runs.
@@ -22,6 +23,7 @@
 #else
 #define KERNEL static
 #define DEVICE static inline
+#define MEMBER inline
 #define DYNAMIC_SHARED(name) unsigned char* name = twin::dynamic_shared()
 #define UNROLL
 #define UNROLL_BY_4
@@ -176,6 +178,7 @@ DEVICE float block_max(float x, float (&partial)[WARP]) {
 
 // ---- tensor cores ----
 
+// ANCHOR: mma
 // d += a * b for a 16x16, b 16x8, d 16x8, spread over a warp as PTX says for mma.m16n8k16 (PTX ISA, "Matrix fragments for mma.m16n8k16").
 // With g = lane / 4 and t = lane % 4:
 //   a[0] (row g, columns 2t, 2t+1)  a[1] (row g+8, same)  a[2] (row g, columns 2t+8, 2t+9)  a[3] (row g+8, those)
@@ -190,6 +193,7 @@ DEVICE void mma_bf16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
     twin::mma_m16n8k16(d, a, b0, b1);
 #endif
 }
+// ANCHOR_END: mma
 
 // Four 8x8 matrices of 16-bit numbers from shared memory: lane l gives the address of row l % 8 of matrix l / 8, 16 bytes each, and receives of
 // matrix i, in r[i], the numbers 2t and 2t+1 of row g.

@@ -6,8 +6,15 @@ use super::gpu::Gpu;
 use super::machine::{Argument, Grid, Kernel, Module};
 use super::memory::{Element, View};
 
-const ROWS_PER_BLOCK: usize = 4;
-const THREADS: usize = 128;
+/// Numbers of a row that a thread keeps in registers; `rms_norm.cu` has the same.
+const KEPT: usize = 16;
+const MAX_THREADS: usize = 512;
+const WARP: usize = 32;
+
+/// A block takes a row at a time: the fewest warps whose registers hold it.
+fn threads(d: usize) -> usize {
+    d.div_ceil(KEPT).next_multiple_of(WARP).min(MAX_THREADS)
+}
 
 fn kernel(element: Element, name: &'static str) -> Kernel {
     Module { source: "rms_norm", element, head_dim: None }.kernel(name)
@@ -29,7 +36,7 @@ pub(super) fn forward(
     check([x, weight, inverse_rms], y, n_rows, d)?;
     let arguments =
         [x.into(), weight.into(), y.into(), inverse_rms.into(), n_rows.into(), d.into(), Argument::F32(eps)];
-    let grid = Grid::new(n_rows.div_ceil(ROWS_PER_BLOCK), THREADS);
+    let grid = Grid::new(n_rows, threads(d));
     // SAFETY: the kernel's arguments, of the checked lengths.
     unsafe { gpu.launch(kernel(y.element(), "rms_norm_forward"), grid, &arguments) }
 }
@@ -42,7 +49,7 @@ pub(super) fn apply(gpu: &Gpu, x: View<'_>, weight: View<'_>, inverse_rms: View<
     let (n_rows, d) = (inverse_rms.len(), weight.len());
     check([x, weight, inverse_rms], y, n_rows, d)?;
     let arguments = [x.into(), weight.into(), inverse_rms.into(), y.into(), n_rows.into(), d.into()];
-    let grid = Grid::new(n_rows.div_ceil(ROWS_PER_BLOCK), THREADS);
+    let grid = Grid::new(n_rows, threads(d));
     // SAFETY: the kernel's arguments, of the checked lengths.
     unsafe { gpu.launch(kernel(y.element(), "rms_norm_apply"), grid, &arguments) }
 }
@@ -72,7 +79,7 @@ pub(super) fn backward(
     check([x, weight, inverse_rms], dy, n_rows, d)?;
     dx.expect("dx", Element::F32, n_rows * d)?;
     residual.map_or(Ok(()), |residual| residual.expect("residual", Element::F32, n_rows * d))?;
-    let n_blocks = gpu.n_blocks(n_rows);
+    let n_blocks = gpu.n_blocks(n_rows, threads(d));
     let partial = gpu.buffer(Element::F32, n_blocks * d)?;
     let arguments = [
         x.into(),
@@ -86,9 +93,12 @@ pub(super) fn backward(
         d.into(),
     ];
     // SAFETY: the kernel's arguments, of the checked lengths.
-    unsafe { gpu.launch(kernel(dy.element(), "rms_norm_backward"), Grid::new(n_blocks, THREADS), &arguments)? };
+    unsafe { gpu.launch(kernel(dy.element(), "rms_norm_backward"), Grid::new(n_blocks, threads(d)), &arguments)? };
     dweight.map_or(Ok(()), |dweight| add_columns(gpu, partial.view(), dweight))
 }
+
+/// Threads of a block of `sum_columns`: 32 warps, each with a piece of the rows.
+const SUM_THREADS: usize = 1024;
 
 /// `sums` `(d)` += the sums of the columns of `rows`.
 fn add_columns(gpu: &Gpu, rows: View<'_>, sums: View<'_>) -> Result<()> {
@@ -97,7 +107,7 @@ fn add_columns(gpu: &Gpu, rows: View<'_>, sums: View<'_>) -> Result<()> {
     rows.expect("rows", Element::F32, rows.len() / d * d)?;
     let arguments = [rows.into(), sums.into(), (rows.len() / d).into(), d.into(), Argument::I32(1)];
     // SAFETY: the kernel's arguments, of the checked lengths.
-    unsafe { gpu.launch(kernel(Element::F32, "sum_columns"), Grid::new(d.div_ceil(32), THREADS), &arguments) }
+    unsafe { gpu.launch(kernel(Element::F32, "sum_columns"), Grid::new(d.div_ceil(WARP), SUM_THREADS), &arguments) }
 }
 
 fn check([x, weight, inverse_rms]: [View<'_>; 3], y: View<'_>, n_rows: usize, d: usize) -> Result<()> {

@@ -8,6 +8,7 @@ use std::alloc::{Layout as Block, alloc, dealloc};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_uint, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use candle_core::{Result, bail};
 
@@ -39,6 +40,8 @@ pub(crate) struct Twin {
     allocations: Mutex<HashMap<u64, usize>>,
     /// Decides the order in which a block's threads run.
     seed: u64,
+    /// Whatever is launched is done when the launch returns: the host's clock is right.
+    marks: Mutex<Vec<Instant>>,
 }
 
 impl Twin {
@@ -148,25 +151,35 @@ impl Machine for Twin {
         if a.1.element == Element::F32 && out.1.element != Element::F32 {
             bail!("cuBLAS has no product of f32 into {:?}", out.1.element);
         }
-        // SAFETY: the caller says that the memory is as long as the layouts say.
-        unsafe {
-            let factors = |matrix| match f32_products {
-                F32Products::Exact => read(matrix),
-                F32Products::Tf32 => read(matrix).into_iter().map(round_to_tf32).collect(),
-            };
-            let (left, right) = (factors(a), factors(b));
-            let mut sums = addend.map_or_else(|| vec![0.0; out.1.n_rows * out.1.n_cols], |addend| read(addend));
-            let (n, k) = (b.1.n_cols, a.1.n_cols);
-            for row in 0..out.1.n_rows {
-                for inner in 0..k {
-                    let factor = left[row * k + inner];
-                    let of_right = &right[inner * n..(inner + 1) * n];
-                    sums[row * n..(row + 1) * n].iter_mut().zip(of_right).for_each(|(sum, x)| *sum += factor * x);
+        // Row by row: a GPU needs no memory for a product, so its twin takes none to speak of.
+        let (n, k) = (out.1.n_cols, a.1.n_cols);
+        let (mut of_a, mut of_b, mut sums) = (vec![0.0; k], vec![0.0; n], vec![0.0; n]);
+        for row in 0..out.1.n_rows {
+            // SAFETY: the caller says that the memory is as long as the layouts say.
+            unsafe {
+                read_row(a, row, f32_products, &mut of_a);
+                match addend {
+                    Some(addend) => read_row(addend, row, F32Products::Exact, &mut sums),
+                    None => sums.fill(0.0),
                 }
+                for (inner, factor) in of_a.iter().enumerate() {
+                    read_row(b, inner, f32_products, &mut of_b);
+                    sums.iter_mut().zip(&of_b).for_each(|(sum, x)| *sum += factor * x);
+                }
+                write_row(out, row, &sums);
             }
-            write(out, &sums);
         }
         self.check_guards("a product")
+    }
+
+    fn mark(&self) -> Result<()> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
+        Ok(())
+    }
+
+    fn take_marks(&self) -> Result<Vec<f64>> {
+        let marks = std::mem::take(&mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(marks.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64() * 1e3).collect())
     }
 
     fn n_multiprocessors(&self) -> usize {
@@ -185,29 +198,37 @@ fn module_name(kernel: Kernel) -> Result<CString> {
     CString::new(format!("{} {constants}", kernel.module.source)).map_err(candle_core::Error::wrap)
 }
 
-/// The matrix in f32, row after row.
+/// A row of a matrix as f32, rounded as a product would.
 ///
 /// # Safety
 /// The memory must be there.
-unsafe fn read((address, layout): (u64, Layout)) -> Vec<f32> {
-    let at = |index: usize| match layout.element {
-        // SAFETY: the caller's.
-        Element::Bf16 => f32::from_bits(u32::from(unsafe { *(address as *const u16).add(index) }) << 16),
-        // SAFETY: the caller's.
-        _ => unsafe { *(address as *const f32).add(index) },
-    };
-    let Layout { n_rows, n_cols, stride, is_transposed, .. } = layout;
-    let index = |row: usize, col: usize| if is_transposed { col * stride + row } else { row * stride + col };
-    (0..n_rows).flat_map(|row| (0..n_cols).map(move |col| (row, col))).map(|(row, col)| at(index(row, col))).collect()
+unsafe fn read_row((address, layout): (u64, Layout), row: usize, f32_products: F32Products, values: &mut [f32]) {
+    let Layout { stride, element, is_transposed, .. } = layout;
+    let (start, step) = if is_transposed { (row, stride) } else { (row * stride, 1) };
+    let indices = (0..).map(|col| start + col * step);
+    match (element, f32_products) {
+        (Element::Bf16, _) => values.iter_mut().zip(indices).for_each(|(value, index)| {
+            // SAFETY: the caller's.
+            let bits = unsafe { *(address as *const u16).add(index) };
+            *value = f32::from_bits(u32::from(bits) << 16);
+        }),
+        (_, F32Products::Exact) => values.iter_mut().zip(indices).for_each(|(value, index)| {
+            // SAFETY: the caller's.
+            *value = unsafe { *(address as *const f32).add(index) };
+        }),
+        (_, F32Products::Tf32) => values.iter_mut().zip(indices).for_each(|(value, index)| {
+            // SAFETY: the caller's.
+            *value = round_to_tf32(unsafe { *(address as *const f32).add(index) });
+        }),
+    }
 }
 
-/// Writes a matrix that is not transposed.
+/// Writes a row of a matrix that is not transposed.
 ///
 /// # Safety
 /// The memory must be there.
-unsafe fn write((address, layout): (u64, Layout), values: &[f32]) {
-    for (number, &value) in values.iter().enumerate() {
-        let index = number / layout.n_cols * layout.stride + number % layout.n_cols;
+unsafe fn write_row((address, layout): (u64, Layout), row: usize, values: &[f32]) {
+    for (index, &value) in (row * layout.stride..).zip(values) {
         match layout.element {
             // SAFETY: the caller's.
             Element::Bf16 => unsafe { *(address as *mut u16).add(index) = round_to_bf16(value) },

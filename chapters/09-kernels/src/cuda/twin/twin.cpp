@@ -22,6 +22,8 @@ thread_local dim3 thread_index, block_index, block_size, grid_size;
 namespace {
 
 constexpr size_t STACK_BYTES = 256 << 10;
+// Behind the shared memory of a launch, to see who writes beyond it.
+constexpr size_t SHARED_GUARD_BYTES = 64 << 10;
 constexpr unsigned char POISON = 0xff; // Four of them are a NaN, two a NaN of bf16.
 
 struct Copy {
@@ -160,6 +162,11 @@ bool run_block(u64 seed) {
             return false;
         }
         if (turns_asleep > 0) turns_asleep -= 1;
+    }
+    for (size_t i = block.shared.size() - SHARED_GUARD_BYTES; i < block.shared.size(); i++) {
+        if (block.shared[i] == POISON) continue;
+        block.error = "a write beyond the launch's shared memory";
+        return false;
     }
     return true;
 }
@@ -316,7 +323,7 @@ extern "C" const char* twin_launch(const char* module, const char* name, const u
         }
         block.kernel = entry.call;
         block.arguments = arguments;
-        block.shared.resize(shared_bytes + 128);
+        block.shared.resize(shared_bytes + SHARED_GUARD_BYTES);
         grid_size = {grid[0], grid[1], grid[2]};
         block_size = {threads[0], threads[1], threads[2]};
         for (unsigned z = 0; z < grid[2]; z++)
