@@ -2,8 +2,8 @@
 """Compiles the CUDA kernels of chapter 09 by NVRTC, as the program does when it runs, on a machine that has neither a GPU nor a toolkit.
 
 Each source is compiled for each set of constants that the table of chapters/09-kernels/src/cuda/twin/kernels.inc lists, and for each
-architecture: source text with the .cuh files as named headers, no include path, device code as the result. It fails if NVRTC refuses a source,
-or if a compiled module has other kernels than the table; with --resources also if a kernel keeps registers in local memory.
+architecture: source text with the .cuh files as named headers, no include path, device code as the result. It fails if NVRTC refuses a
+source, or if a compiled module has other kernels than the table; with --resources also if a kernel keeps registers in local memory.
 
     pip install nvidia-cuda-nvrtc
     python tests/gpu/compile-kernels.py

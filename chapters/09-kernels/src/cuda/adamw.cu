@@ -1,14 +1,16 @@
-// AdamW (Loshchilov and Hutter 2017, arXiv 1711.05101, algorithm 2) in one pass over all parameters, and the norm of all gradients in another.
+// AdamW (Loshchilov and Hutter 2017, arXiv 1711.05101, algorithm 2) in one pass over all parameters, and the norm of all gradients in
+// another.
 //
 //     g = scale * gradient
 //     m = beta1 m + (1 - beta1) g        v = beta2 v + (1 - beta2) g^2
 //     w = (1 - lr decay) w - lr / first_correction * m / (sqrt(v / second_correction) + eps)
 //
-// A number is read once, everything is done to it, and it is written once: 16 bytes in and 12 out, and the copy that the next products read.
-// A model has some hundred parameters, from a norm's d numbers to an embedding's millions. One launch takes them all: a block has a chunk of a
-// parameter, as a table says that the host makes once.
+// A number is read once, everything is done to it, and it is written once: 16 bytes in, 12 out, and the copy that the next products read.
+// A model has some hundred parameters, from a norm's d numbers to an embedding's millions. One launch takes them all: a block has a chunk
+// of a parameter, as a table says that the host makes once.
 //
-// Launch of sum_of_squares and adamw: grid, the number of chunks; a multiple of 32 threads, at most 512, which is best. No dynamic shared memory.
+// Launch of sum_of_squares and adamw: grid, the number of chunks; a multiple of 32 threads, at most 512, which is best. No dynamic shared
+// memory.
 #include "prelude.cuh"
 
 constexpr int MAX_THREADS = 512;
@@ -122,7 +124,8 @@ template <int N> DEVICE void update_range(const Parameter& parameter, const Fact
 
 // ANCHOR: adamw
 // Moves all parameters and their moments by one step.
-KERNEL void __launch_bounds__(MAX_THREADS) adamw(const Parameter* __restrict__ parameters, const uint2* __restrict__ chunks, AdamWStep step) {
+KERNEL void __launch_bounds__(MAX_THREADS, 1)
+adamw(const Parameter* __restrict__ parameters, const uint2* __restrict__ chunks, AdamWStep step) {
     const uint2 chunk = chunks[blockIdx.x];
     const Parameter parameter = parameters[chunk.x];
     const Range range = range_of(parameter, chunk);

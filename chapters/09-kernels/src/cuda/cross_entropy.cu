@@ -3,12 +3,13 @@
 //     log p_t = z_t - log sum_j exp(z_j)        dz_j = g ([j = t] - exp(z_j) / sum_i exp(z_i))
 //
 // for logits z (n_rows, vocab_size), targets t (n_rows) and the gradient g (n_rows) of the loss with respect to log p_t. One read of a row
-// gives the largest logit and the sum of exponentials relative to it (online softmax: Milakov and Gimelshein 2018, arXiv 1805.02867): when a
-// larger logit appears, the sum so far is scaled down. A second read, for the gradient, comes from the L2 cache.
+// gives the largest logit and the sum of exponentials relative to it (online softmax: Milakov and Gimelshein 2018, arXiv 1805.02867): when
+// a larger logit appears, the sum so far is scaled down. A second read, for the gradient, comes from the L2 cache.
 //
 // A mask is a g of 0: the gradient of such a row is exactly 0, whatever its logits are. A target outside the vocabulary gives NaN.
 //
-// Launch, but for weighted_sum: grid n_rows; a multiple of 32 threads, at most 512, which is best for a large vocabulary. No dynamic shared memory.
+// Launch, but for weighted_sum: grid n_rows; a multiple of 32 threads, at most 512, which is best for a large vocabulary. No dynamic
+// shared memory.
 #include "prelude.cuh"
 
 constexpr int MAX_THREADS = 512;

@@ -3,9 +3,9 @@
 //     out_i = W_(t_i)        dW_t = sum over all i with t_i = t of g_i
 //
 // for the table W (vocab_size, d) and tokens t (n_tokens). In the sum, threads must not meet in one row, and the order decides its last
-// bits. So the host sorts positions by token: those of one token are a segment of `order`, and one block adds them up in their order. A frequent
-// token has a long segment, for which the rest of the device would wait; the host cuts it into chunks, whose sums go to rows of a buffer,
-// and a second launch adds those up. In each launch a destination occurs once.
+// bits. So the host sorts positions by token: those of one token are a segment of `order`, and one block adds them up in their order. A
+// frequent token has a long segment, for which the rest of the device would wait; the host cuts it into pieces, whose sums go to rows of a
+// buffer, and a second launch adds those up. In each launch a destination occurs once.
 //
 // Launch of both kernels: any number of threads, best d / 4 but at most 512. No dynamic shared memory.
 #include "prelude.cuh"
@@ -16,7 +16,8 @@ template <int N> DEVICE void copy_row(const float* from, float* to, int d) {
 
 // ANCHOR: forward
 // Writes the row of weight (vocab_size, d) for each of tokens (n_tokens) to out (n_tokens, d). Grid: n_tokens.
-KERNEL void embedding_forward(const float* __restrict__ weight, const u32* __restrict__ tokens, float* __restrict__ out, int n_tokens, int d) {
+KERNEL void embedding_forward(const float* __restrict__ weight, const u32* __restrict__ tokens, float* __restrict__ out, int n_tokens,
+                              int d) {
     const size_t i = blockIdx.x;
     if (i >= (size_t)n_tokens) return;
     const float* from = weight + (size_t)tokens[i] * d;

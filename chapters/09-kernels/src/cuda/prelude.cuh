@@ -155,7 +155,7 @@ DEVICE float warp_max(float x) {
     return x;
 }
 
-// The sum over all threads of a block, to each of them: over every warp, then over the warps in their order, so that its bits never change.
+// The sum over all threads of a block, to each of them: over every warp, then over the warps in their order: its bits never change.
 template <class T> DEVICE T block_sum(T x, T (&partial)[WARP]) {
     x = warp_sum(x);
     __syncthreads(); // A slow warp may still read the sums of the call before.

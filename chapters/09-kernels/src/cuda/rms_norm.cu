@@ -6,8 +6,8 @@
 // x and dx (n_rows, d) and the weight w (d) are f32; y and its gradient g (n_rows, d) are Element. Nearly all of the time is memory's, so
 // a block takes a whole row and its threads keep it in registers between the sum and what needs the sum: each number is read once.
 //
-// Launch, but for sum_columns: a block takes rows blockIdx.x, blockIdx.x + gridDim.x, ...; any grid is correct. A multiple of 32 threads, at
-// most 512; best is the least of them that has d / KEPT threads, so that a row fits into registers. No dynamic shared memory.
+// Launch, but for sum_columns: a block takes rows blockIdx.x, blockIdx.x + gridDim.x, ...; any grid is correct. A multiple of 32 threads,
+// at most 512; the best is the least that is d / KEPT or more, so that a row fits into registers. No dynamic shared memory.
 #include "prelude.cuh"
 
 constexpr int MAX_THREADS = 512;
@@ -165,11 +165,12 @@ DEVICE void backward_of_any_rows(const Rows& rows, const float* weight, float* d
 
 // ANCHOR: backward
 // Writes dx (n_rows, d), the gradient through the norm plus `residual` (n_rows, d), which may be null or dx itself; and for each block its
-// rows' part of the weight's gradient, partial_dweight (gridDim.x, d), which sum_columns adds up. The grid decides which rows a block has and
-// so the last bits of that sum; as many blocks as run at once are best.
+// rows' part of the weight's gradient, partial_dweight (gridDim.x, d), which sum_columns adds up. The grid decides which rows a block has
+// and so the last bits of that sum; as many blocks as run at once are best.
 KERNEL void __launch_bounds__(MAX_THREADS)
 rms_norm_backward(const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ inverse_rms,
-                  const Element* __restrict__ dy, const float* residual, float* dx, float* __restrict__ partial_dweight, int n_rows, int d) {
+                  const Element* __restrict__ dy, const float* residual, float* dx, float* __restrict__ partial_dweight, int n_rows,
+                  int d) {
     __shared__ float partial[WARP];
     const Rows rows = {x, dy, residual, dx, inverse_rms};
     float* dweight = partial_dweight + (size_t)blockIdx.x * d;
@@ -181,15 +182,16 @@ rms_norm_backward(const float* __restrict__ x, const float* __restrict__ weight,
 // ANCHOR_END: backward
 
 // ANCHOR: sum_columns
-// out (d) = the sums of the columns of partial (n_rows, d), or out + them if `add`. Each warp has a piece of the rows and a block 32 columns;
-// then the first warp adds up what the others have, in their order. Grid: d / 32, rounded up; a multiple of 32 threads, best 1024.
+// out (d) = the sums of the columns of partial (n_rows, d), or out + them if `add`. A block has 32 columns and each of its warps a piece
+// of the rows; then the first warp adds up what all have, in their order. Grid: d / 32, rounded up; a multiple of 32 threads, best 1024.
 KERNEL void sum_columns(const float* __restrict__ partial, float* __restrict__ out, int n_rows, int d, int add) {
     __shared__ float sums[WARP][WARP];
     const int warp = threadIdx.x / WARP, n_warps = blockDim.x / WARP, lane = threadIdx.x % WARP;
     const int column = blockIdx.x * WARP + lane, per_warp = (n_rows + n_warps - 1) / n_warps;
     float sum = 0;
     if (column < d) {
-        UNROLL_BY_4 for (int row = warp * per_warp; row < min(n_rows, (warp + 1) * per_warp); row++) sum += partial[(size_t)row * d + column];
+        const int end = min(n_rows, (warp + 1) * per_warp);
+        UNROLL_BY_4 for (int row = warp * per_warp; row < end; row++) sum += partial[(size_t)row * d + column];
     }
     sums[warp][lane] = sum;
     __syncthreads();

@@ -3,8 +3,8 @@
 //     x'_i = x_i cos(m theta_i) - x_(i+h) sin(m theta_i)        x'_(i+h) = x_(i+h) cos(m theta_i) + x_i sin(m theta_i)
 //
 // for h = head_dim / 2 and position m = row % seq_len. Element i of a head and element i + h are a pair, as in chapter 5. One product makes
-// queries, keys and values side by side, so that a packed row is heads of which the first ones, queries and keys, are rotated. A rotation is
-// orthogonal: its transpose, which the gradient needs, turns by the same angle in the other direction.
+// queries, keys and values side by side, so that a packed row is heads of which the first ones, queries and keys, are rotated. A rotation
+// is orthogonal: its transpose, which the gradient needs, turns by the same angle in the other direction.
 #include "prelude.cuh"
 
 // N pairs at a time; the tables' rows are those of this row's position.

@@ -2,8 +2,8 @@
 //
 //     y = a sigma(a) b        da = g b sigma(a) (1 + a (1 - sigma(a)))        db = g a sigma(a)
 //
-// One product makes the gate a and the value b that it lets through ("up") side by side: a row of gate_up (n_rows, 2 d_ff) is a, then b. y and
-// its gradient g are (n_rows, d_ff). Nothing is kept for the way back: sigma(a) is cheaper to compute again than to read from memory.
+// One product makes the gate a and the value b that it lets through ("up") side by side: a row of gate_up (n_rows, 2 d_ff) is a, then b. y
+// and its gradient g are (n_rows, d_ff). Nothing is kept for the way back: sigma(a) is cheaper to compute again than to read from memory.
 //
 // Launch of both: grid n_rows; any number of threads, best one for 16 bytes of a row of y, but at most 512. No dynamic shared memory.
 #include "prelude.cuh"
