@@ -165,12 +165,14 @@ fn working_bytes_of_gpu(config: &ModelConfig, step: &StepSizes) -> usize {
     let packed = d + 2 * config.kv_width();
     let logits = rows_per_chunk(rows, vocab_size) * vocab_size;
     let at_the_head = (rows * d + logits) * bytes + (rows * d + vocab_size * d) * BYTES_F32;
-    let again = match step.graph {
-        Graph::Recompute => rows * (2 * d_ff).max(packed + d),
-        _ => 0,
+    let (queries_keys_values, gate_up) = match step.graph {
+        // Backward begins by making once more what forward did not keep.
+        Graph::Recompute => (packed + d, 2 * d_ff),
+        _ => (0, 0),
     };
-    // candle's sums, as above; the gradient once more in the products' type, and what each branch needs besides.
-    let in_a_block = 4 * rows * d * BYTES_F32 + (again + rows * (2 * d + d_ff).max(3 * d + packed)) * bytes;
+    // The gradient in the products' type and what each branch makes of it; candle's sums, as above.
+    let of_branch = (gate_up + 2 * d + d_ff).max(queries_keys_values + 3 * d + packed);
+    let in_a_block = rows * (4 * d * BYTES_F32 + of_branch * bytes);
     at_the_head.max(in_a_block)
 }
 

@@ -31,7 +31,7 @@ static_assert(sizeof(Parameter) == 56, "the host lays it out so: 4 bytes of padd
 
 // The same for every parameter; corrections are 1 - beta^t.
 struct AdamWStep {
-    float lr, beta1, beta2, eps, first_correction, second_correction, scale;
+    float lr, beta1, beta2, one_minus_beta1, one_minus_beta2, eps, first_correction, second_correction, scale;
 };
 // ANCHOR_END: parameter
 
@@ -94,7 +94,7 @@ struct Factors {
 };
 
 DEVICE Factors factors_of(const AdamWStep& step, float decay) {
-    return {step.scale, step.beta1, 1 - step.beta1, step.beta2, 1 - step.beta2, 1 / step.second_correction, step.eps,
+    return {step.scale, step.beta1, step.one_minus_beta1, step.beta2, step.one_minus_beta2, 1 / step.second_correction, step.eps,
             step.lr / step.first_correction, 1 - step.lr * decay};
 }
 

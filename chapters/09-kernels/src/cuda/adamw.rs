@@ -86,7 +86,8 @@ pub(super) fn sum_of_squares(gpu: &Gpu, table: &Table) -> Result<f64> {
 /// If the device fails.
 pub(super) fn step(gpu: &Gpu, step: &Step, table: &Table) -> Result<()> {
     let Step { lr, beta1, beta2, eps, first_correction, second_correction, scale } = *step;
-    let constants = [lr, beta1, beta2, eps, first_correction, second_correction, scale];
+    // 1 - beta is computed here, in f64: of an f32 beta near 1 little would be left.
+    let constants = [lr, beta1, beta2, 1.0 - beta1, 1.0 - beta2, eps, first_correction, second_correction, scale];
     let constants = Argument::Words(constants.map(|constant| (constant as f32).to_bits()));
     let arguments = [table.parameters.view().into(), table.chunks.view().into(), constants];
     // SAFETY: the kernel's arguments; the table was checked when it was made.

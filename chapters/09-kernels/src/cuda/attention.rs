@@ -39,7 +39,7 @@ impl From<AttentionShape> for Argument {
         let AttentionShape { batch, seq_len, n_heads, n_kv_heads, head_dim } = shape;
         let [batch, seq_len, n_heads, n_kv_heads, head_dim] =
             [batch, seq_len, n_heads, n_kv_heads, head_dim].map(|size| size as u32);
-        Self::Words([batch, seq_len, n_heads, n_kv_heads, head_dim, 0, 0])
+        Self::Words([batch, seq_len, n_heads, n_kv_heads, head_dim, 0, 0, 0, 0])
     }
 }
 

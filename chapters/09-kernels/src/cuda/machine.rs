@@ -61,8 +61,8 @@ pub(crate) enum Argument {
     I32(i32),
     U64(u64),
     F32(f32),
-    /// A struct of up to seven 4-byte fields.
-    Words([u32; 7]),
+    /// A struct of up to nine 4-byte fields.
+    Words([u32; 9]),
 }
 
 impl Argument {
