@@ -134,7 +134,7 @@ glibc=$(objdump -T "$staging/bin/llm" "$staging/bin/kernel-tests" | grep -oE 'GL
 {
   echo "device=$device"
   echo "commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)$([ -z "$(git status --porcelain 2>/dev/null)" ] || echo ' and changes')"
-  echo "rustc=$(rustc --version)"
+  echo "rustc=$(rustc --version | cut -d" " -f2)"
   [ "$device" != cuda ] || echo "nvcc=$("$CUDA_HOME/bin/nvcc" --version | sed -n 's/.*release \([^,]*\),.*/\1/p')"
   echo "glibc=${glibc#GLIBC_}"
 } > "$staging/pack.txt"

@@ -59,10 +59,16 @@ def read_lines(path):
 
 
 def tests_of(log):
-    """Outcome of each test in the log of a Rust test binary, and the distances that tests print."""
+    """Outcome of each test in the log of a Rust test binary, and the largest of the distances that each prints."""
     tests = dict(re.findall(r"^test (\S+) \.\.\. (ok|FAILED|ignored)", log, re.MULTILINE))
     summary = re.search(r"^test result: (\w+)\. (\d+) passed; (\d+) failed", log, re.MULTILINE)
-    distances = re.findall(r"^(.*off by .*)$", log, re.MULTILINE)
+    distances = {}
+    # What tests print stands after `---- NAME stdout ----`.
+    _, *outputs = re.split(r"^---- (\S+) stdout ----$", log, flags=re.MULTILINE)
+    for name, output in zip(outputs[::2], outputs[1::2]):
+        found = [float(distance) for distance in re.findall(r"off by (?:at most )?([\d.e+-]+)", output)]
+        if found:
+            distances[name] = max(found)
     problems = [f"test {name} failed" for name, outcome in tests.items() if outcome == "FAILED"]
     if summary is None:
         problems.append("the tests did not end: see the log")
@@ -242,8 +248,9 @@ def merged(reports):
 
 
 def table(head, rows):
-    """A table in Markdown; every column but the first is of numbers."""
-    lines = ["| " + " | ".join(row) + " |" for row in [head, ["---"] + ["---:"] * (len(head) - 1), *rows]]
+    """A table in Markdown; every column but the first is of numbers, but for an outcome."""
+    columns = ["---"] + ["---" if name == "outcome" else "---:" for name in head[1:]]
+    lines = ["| " + " | ".join(row) + " |" for row in [head, columns, *rows]]
     return "\n".join(lines)
 
 
@@ -275,7 +282,8 @@ def markdown(report):
 
 def told_tests(part):
     outcomes = list(part["tests"].values())
-    return [f"{outcomes.count('ok')} of {len(outcomes)} tests passed.", "\n".join(f"- {line}" for line in part["distances"])]
+    distances = [[name, f"{distance:.1e}"] for name, distance in part["distances"].items()]
+    return [f"{outcomes.count('ok')} of {len(outcomes)} tests passed.", table(["test", "off by at most"], distances) if distances else ""]
 
 
 def told_steps(part):
@@ -367,8 +375,8 @@ def made_up(folder):
     put("machine.json", {"commit": "abc", "name": "GPU", "torch": None})
     for n in NAMES:
         put(f"part{n}.json", {"status": 0, "seconds": 10 * int(n)})
-    tests = "test a ... ok\ntest b ... ok\nd_model 64, 2 x 64: worst gradient off by 1.0e-6\n"
-    put("part1.log", tests + "test result: ok. 2 passed; 0 failed; 0 ignored\n")
+    tests = "test a ... ok\ntest b ... ok\n\n---- b stdout ----\nd_model 64: worst gradient off by 1.0e-6\nF32: off by at most 2.0e-4\n"
+    put("part1.log", tests + "\ntest result: ok. 2 passed; 0 failed; 0 ignored\n")
     put("part2.log", "test c ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored\n")
     for device, precision, last in [("cpu", "f32", 4.0), ("cuda", "f32", 4.001), ("cuda", "bf16", 4.02)]:
         put(f"steps-{device}-{precision}.json", {"losses": [6.0, last]})
@@ -456,6 +464,7 @@ def self_check():
         text = (folder / "gpu.md").read_text()
         for row in [
             "| 3 throughput | 30 | passed |",
+            "| b | 2.0e-04 |",
             "| tiny | 2.0 M | 4 x 32 | 100 | 90 | 1.25 | 50.0 % | 50.0 % | 1.5 | 1.5 |",
             "| 20 | 0.0 M | 4.805 | 4.500 |",
             "- `A`: `b c`",

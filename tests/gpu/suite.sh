@@ -19,7 +19,7 @@ OUT gets gpu.md (the tables), gpu.json (the same and more, for programs), partN.
   part 5  where a step's time goes, kernel by kernel; Nsight Compute's view too, if ncu is installed
 
   --parts 1,2,3,4,5         which parts [all; without a GPU all but 5]; results of several calls go together by report.py --merge
-  --seconds N               a part ends after N seconds; part 4 trains for about half of them [500]
+  --seconds N               a part ends after N seconds; part 4 trains for somewhat less than half of them [500]
   --shapes 124m,350m,1.5b   the models of parts 3 and 5
   --rounds N                how often part 3 times each of the two [2]
   --steps N                 steps of each timing [20]
@@ -208,7 +208,7 @@ pretraining() {
   mkdir -p "$folder/runs"
   cp -r "$pack/run" "$run"
   cd "$folder"
-  "$python" - "$run" $((part_seconds * 7 / 10)) <<'PYTHON'
+  "$python" - "$run" $((part_seconds * 6 / 10)) <<'PYTHON'
 # As if the run had been asked for with --minutes: the program fits its steps to what remains of them.
 import json, pathlib, sys
 run, seconds = pathlib.Path(sys.argv[1]), float(sys.argv[2])
