@@ -78,30 +78,32 @@ Get one from developer.nvidia.com/cuda-downloads, or without an installer from N
 A rehearsal of the scripts needs none: --rehearsal"
 }
 
-# The machine that builds reads no flags for CUDA's libraries where it builds for itself.
-cpu_cargo() { env -u RUSTFLAGS -u CARGO_TARGET_DIR cargo "$@"; }
-
+# Both programs by one command: two would choose other features of what they share, and compile candle's kernels twice.
+build=(cargo build --release --package llm-from-scratch --package kernels --bin llm --test cuda)
+# A CPU build reads nothing of what CUDA's asks for.
+cpu=(env -u RUSTFLAGS -u CARGO_TARGET_DIR)
 if [ "$device" = cuda ]; then
   # An assignment of its own: in `export`, a failure would pass unseen.
   toolkit=$(find_toolkit)
-  export CUDA_HOME=$toolkit
-  cuda_target=${CARGO_TARGET_DIR:-target/cuda}
-  step "build for CUDA, with $toolkit, into $cuda_target"
-  cuda_cargo() { CARGO_TARGET_DIR=$cuda_target cargo "$@"; }
-  cuda_cargo build --release --features cuda
-  build_tests=(cuda_cargo test --release --package kernels --features cuda --test cuda --no-run)
-  suite_llm=$cuda_target/release/llm
+  export CUDA_HOME=$toolkit CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target/cuda}
+  step "build for CUDA, with $toolkit, into $CARGO_TARGET_DIR"
+  build+=(--features cuda)
 else
-  build_tests=(cpu_cargo test --release --package kernels --features twin --test cuda --no-run)
-  suite_llm=target/release/llm
+  step "build for the rehearsal"
+  build=("${cpu[@]}" "${build[@]}" --features kernels/twin)
 fi
-"${build_tests[@]}"
-kernel_tests=$("${build_tests[@]}" --quiet --message-format=json | sed -n 's/.*"name":"cuda".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
-[ -x "$kernel_tests" ] || die "cargo did not say where the kernels' tests are"
+"${build[@]}"
+made=$("${build[@]}" --quiet --message-format=json)
+executable() { sed -n 's/.*"name":"'"$1"'".*"executable":"\([^"]*\)".*/\1/p' <<< "$made" | tail -n 1; }
+suite_llm=$(executable llm) kernel_tests=$(executable cuda)
+[ -x "$suite_llm" ] && [ -x "$kernel_tests" ] || die "cargo does not say where it put llm and the kernels' tests"
 
-step "build for this machine, to prepare data"
-cpu_cargo build --release
-llm=$PWD/target/release/llm
+llm=$suite_llm
+if [ "$device" = cuda ]; then
+  step "build for this machine, to prepare data"
+  "${cpu[@]}" cargo build --release
+  llm=$PWD/target/release/llm
+fi
 
 # ---- the data ----
 

@@ -372,6 +372,37 @@ fn training_steps_follow_the_reference() {
     }
 }
 
+/// Validation runs on a model for inference that is made once, before training.
+#[test]
+fn a_model_for_inference_sees_what_training_changes() {
+    let device = device();
+    let reference = Transformer::new(config(64, 1, 1, 48, 60), 3, &device).unwrap();
+    let ops = Arc::new(cuda(&device, Precision::Bf16, Activations::Keep));
+    let model = reference.with_ops(ops.clone()).unwrap();
+    let frozen = model.for_inference().unwrap();
+    let loss = |model: &Transformer| {
+        let (inputs, targets) = (tokens(1, 9, 60, 1, &device), tokens(1, 9, 60, 2, &device));
+        model.next_token_loss(&inputs, &targets, None).unwrap().to_scalar::<f32>().unwrap()
+    };
+    let before = loss(&frozen);
+    let settings = TrainConfig {
+        steps: 2,
+        micro_batches: 1,
+        schedule: Schedule { peak_lr: 1e-2, warmup_steps: 0, final_ratio: 1.0 },
+        optimizer: AdamWConfig::default(),
+        clip_norm: 1.0,
+        validate_every: 0,
+        checkpoint_every: 0,
+        keep_checkpoints: 1,
+    };
+    let mut trainer = Trainer::new(&model, settings).unwrap().with_optimizer_ops(ops);
+    let mut task = Repeat { model: model.clone(), step: 0 };
+    (0..2).for_each(|_| drop(trainer.train_step(&mut task).unwrap()));
+    let (after, expected) = (loss(&frozen), loss(&reference));
+    assert!((before - expected).abs() > 0.03 * expected.abs(), "training changes the loss: {before} to {expected}");
+    assert!((after - expected).abs() < 1e-2 * expected.abs(), "{after}, not {expected}");
+}
+
 /// A profile misses no product: their arithmetic is what chapter 06 counts for a training step, attention apart, whose kernels are not products.
 #[test]
 fn a_profile_has_every_launch_and_every_product() {

@@ -37,8 +37,8 @@ impl Job {
     ///
     /// # Errors
     /// If the source does not compile: the message is the compiler's.
-    pub(super) fn code(&self) -> Result<Vec<u8>> {
-        let path = self.path()?;
+    pub(super) fn code(&self, cache: Option<&Path>) -> Result<Vec<u8>> {
+        let path = cache.map(|folder| Ok::<_, Error>(folder.join(self.file_name()?))).transpose()?;
         if let Some(code) = path.as_ref().and_then(|path| std::fs::read(path).ok()) {
             return Ok(code);
         }
@@ -50,19 +50,18 @@ impl Job {
     }
 
     /// Throws away what the cache has of it: the driver refused that.
-    pub(super) fn forget(&self) {
-        if let Ok(Some(path)) = self.path() {
-            let _ = std::fs::remove_file(path);
+    pub(super) fn forget(&self, cache: Option<&Path>) {
+        if let (Some(folder), Ok(name)) = (cache, self.file_name()) {
+            let _ = std::fs::remove_file(folder.join(name));
         }
     }
 
-    /// Its file in the cache.
-    fn path(&self) -> Result<Option<PathBuf>> {
+    /// Its name in the cache.
+    fn file_name(&self) -> Result<String> {
         let mut all = format!("{:?} {:?}", compiler_version()?, self.options);
         all.push_str(text(self.module)?);
         HEADERS.iter().for_each(|(_, header)| all.push_str(header));
-        let name = format!("{}-{:032x}.bin", self.module.source, xxh3_128(all.as_bytes()));
-        Ok(cache_folder().map(|folder| folder.join(name)))
+        Ok(format!("{}-{:032x}.bin", self.module.source, xxh3_128(all.as_bytes())))
     }
 }
 // ANCHOR_END: job
@@ -212,4 +211,54 @@ fn strings<const N: usize>(texts: [&str; N]) -> Result<Vec<CString>> {
 
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings.iter().map(|string| string.as_ptr()).collect()
+}
+
+/// These need NVRTC and no GPU.
+#[cfg(test)]
+mod tests {
+    use super::super::memory::Element;
+    use super::*;
+
+    const HOPPER: (i32, i32) = (9, 0);
+
+    fn module(source: &'static str, element: Element, head_dim: Option<usize>) -> Module {
+        Module { source, element, head_dim }
+    }
+
+    #[test]
+    fn code_is_compiled_once_and_then_read() {
+        let folder = std::env::temp_dir().join(format!("llm-kernels-{}", std::process::id()));
+        let job = Job::new(module("cast", Element::Bf16, None), HOPPER).unwrap();
+        let code = job.code(Some(&folder)).unwrap();
+        assert!(code.starts_with(b"\x7fELF"), "machine code");
+        let path = folder.join(job.file_name().unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), code);
+        std::fs::write(&path, b"other").unwrap();
+        assert_eq!(job.code(Some(&folder)).unwrap(), b"other", "the cache is read");
+        job.forget(Some(&folder));
+        assert_eq!(job.code(Some(&folder)).unwrap(), code);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_written_is_no_error() {
+        let job = Job::new(module("rope", Element::F32, None), HOPPER).unwrap();
+        assert!(!job.code(Some(Path::new("/proc/nothing"))).unwrap().is_empty());
+    }
+
+    #[test]
+    fn constants_and_architecture_make_another_file() {
+        let name = |module, capability| Job::new(module, capability).unwrap().file_name().unwrap();
+        let flash = |head_dim| module("flash_attention", Element::Bf16, Some(head_dim));
+        let names = [name(flash(64), HOPPER), name(flash(128), HOPPER), name(flash(64), (8, 0))];
+        assert!(names[0] != names[1] && names[0] != names[2] && names[1] != names[2], "{names:?}");
+    }
+
+    #[test]
+    fn what_nvrtc_does_not_know_is_asked_for_as_code_for_the_driver_or_refused() {
+        assert_eq!(Target::for_capability(90).unwrap(), Target::Machine(90));
+        assert!(matches!(Target::for_capability(999).unwrap(), Target::Virtual(newest) if newest >= 90));
+        let error = Target::for_capability(20).unwrap_err().to_string();
+        assert!(error.contains("too old"), "{error}");
+    }
 }

@@ -34,7 +34,8 @@ impl Copies {
         self.stacks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The matrices one below the other.
+    /// The matrices one below the other. Those of variables are kept. Others are made anew each time: a model for inference shares its numbers with
+    /// variables that training changes, and nobody would tell.
     ///
     /// # Errors
     /// If one is not f32 on the device, or the device fails.
@@ -50,7 +51,9 @@ impl Copies {
             let range = start..start + weight.tensor.elem_count();
             cast::from_f32(gpu, tensors::view(&weight.tensor)?, buffer.view().part(range.clone())?)?;
             start = range.end;
-            stacks.insert(weight.tensor.id(), Stack { buffer: buffer.clone(), range });
+            if weight.tensor.is_variable() {
+                stacks.insert(weight.tensor.id(), Stack { buffer: buffer.clone(), range });
+            }
         }
         Ok(buffer)
     }

@@ -11,7 +11,7 @@ use candle_core::cuda_backend::cudarc::driver::{CudaContext, CudaEvent, CudaFunc
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 use candle_core::{Device, Result, bail};
 
-use super::compiler::Job;
+use super::compiler::{Job, cache_folder};
 use super::cublas_lt::{CublasLt, WORKSPACE_BYTES};
 use super::machine::{Argument, Grid, Kernel, Machine, Module, Product};
 
@@ -132,13 +132,14 @@ impl Driver {
             return Ok(loaded.clone());
         }
         let job = Job::new(module, self.capability)?;
+        let cache = cache_folder();
         let load = |code| self.stream.context().load_module(Ptx::from_binary(code)).w();
-        let loaded = match load(job.code()?) {
+        let loaded = match load(job.code(cache.as_deref())?) {
             Ok(loaded) => loaded,
             Err(_) => {
                 // A damaged file in the cache: compile once more.
-                job.forget();
-                load(job.code()?)?
+                job.forget(cache.as_deref());
+                load(job.code(cache.as_deref())?)?
             }
         };
         modules.insert(module, loaded.clone());
