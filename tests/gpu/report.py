@@ -72,7 +72,7 @@ def tests_of(log):
     problems = [f"test {name} failed" for name, outcome in tests.items() if outcome == "FAILED"]
     if summary is None:
         problems.append("the tests did not end: see the log")
-    elif int(summary[2]) == 0:
+    elif int(summary[2]) + int(summary[3]) == 0:
         problems.append("no test was run")
     return {"tests": tests, "distances": distances}, problems
 
@@ -117,7 +117,7 @@ def throughput(folder):
         rows.append(compared(name, sides["ours"], sides["theirs"], problems))
     if not rows:
         problems.append("nothing was timed")
-    return {"models": rows}, problems
+    return {"models": sorted(rows, key=lambda row: (row["ours"] or row["theirs"] or {"n_parameters": 0})["n_parameters"])}, problems
 
 
 def compared(name, ours, theirs, problems):
@@ -234,6 +234,8 @@ def collect(folder):
         found, problems = reader(folder)
         if ended["status"] != 0:
             problems.insert(0, f"exit code {ended['status']}" + (": out of time" if ended["status"] in (124, 137) else ""))
+        # What happened in every round is said once.
+        problems = list(dict.fromkeys(problems))
         parts[number] = {"name": NAMES[number], "passed": not problems, "seconds": ended["seconds"], "problems": problems} | found
     return {"machine": read_json(folder / "machine.json"), "parts": parts}
 
@@ -250,7 +252,7 @@ def merged(reports):
 def table(head, rows):
     """A table in Markdown; every column but the first is of numbers, but for an outcome."""
     columns = ["---"] + ["---" if name == "outcome" else "---:" for name in head[1:]]
-    lines = ["| " + " | ".join(row) + " |" for row in [head, columns, *rows]]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in [head, columns, *rows]]
     return "\n".join(lines)
 
 

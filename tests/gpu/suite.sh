@@ -147,18 +147,21 @@ limited() {
   timeout --kill-after 10 "$left" "$@"
 }
 
-# bench FILE COMMAND...: the JSON that a command prints, or {"error": ...}.
+# bench FILE COMMAND...: the JSON that a command prints as its last line, or {"error": ...} with the last line that it complains in.
 bench() {
   local file=$1 status=0
   shift
   echo "+ $*" >&2
-  limited "$@" > "$file.new" || status=$?
+  limited "$@" > "$file.printed" 2> "$file.said" || status=$?
+  cat "$file.said" >&2
   if [ "$status" = 0 ]; then
-    mv "$file.new" "$file"
+    tail -n 1 "$file.printed" > "$file"
   else
-    rm "$file.new"
-    printf '{"error": "exit code %d"}\n' "$status" > "$file"
+    tail -n 1 "$file.said" | "$python" -c '
+import json, sys
+print(json.dumps({"error": f"exit code {sys.argv[1]}: {sys.stdin.read().strip()[:300]}"}))' "$status" > "$file"
   fi
+  rm "$file.printed" "$file.said"
   cat "$file" >&2
   return "$status"
 }
