@@ -50,4 +50,4 @@ export CUDA_HOME=$toolkit NVCC=$toolkit/bin/nvcc PATH=$toolkit/bin:$PATH
 export CUDARC_CUDA_VERSION=13000 CUDA_COMPUTE_CAP=90
 
 # The release profile is the one a CUDA build is made in, and it leaves half of what dev leaves on the disk.
-exec cargo check --package llm-from-scratch --features cuda --all-targets --release --target-dir "$target" "$@"
+exec cargo check --package llm-from-scratch --package kernels --features cuda --all-targets --release --target-dir "$target" "$@"
