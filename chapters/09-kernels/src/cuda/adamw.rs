@@ -45,9 +45,9 @@ impl Table {
             let Parameter { weight, gradient, first, second, copy, decay } = parameter;
             let n = weight.len();
             for (name, view) in [("weight", weight), ("gradient", gradient), ("moment", first), ("moment", second)] {
-                view.expect(name, Element::F32, n)?;
+                view.must_be(name, Element::F32, n)?;
             }
-            copy.map_or(Ok(()), |copy| copy.expect("copy", gpu.element(), n))?;
+            copy.map_or(Ok(()), |copy| copy.must_be("copy", gpu.element(), n))?;
             let addresses = [weight, gradient, first, second].map(|view| view.address());
             let words = addresses.into_iter().chain([copy.map_or(0, View::address), n as u64]);
             bytes.extend(words.flat_map(u64::to_ne_bytes));

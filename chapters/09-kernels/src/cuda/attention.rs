@@ -56,9 +56,9 @@ pub(super) struct Saved<'a> {
 impl Saved<'_> {
     fn check(&self, shape: AttentionShape) -> Result<()> {
         let element = self.qkv.element();
-        self.qkv.expect("queries, keys and values", element, shape.n_rows() * shape.packed_width())?;
-        self.out.expect("attended", element, shape.n_rows() * shape.width())?;
-        self.log_sum_exp.expect("log-sum-exp", Element::F32, shape.n_rows() * shape.n_heads)
+        self.qkv.must_be("queries, keys and values", element, shape.n_rows() * shape.packed_width())?;
+        self.out.must_be("attended", element, shape.n_rows() * shape.width())?;
+        self.log_sum_exp.must_be("log-sum-exp", Element::F32, shape.n_rows() * shape.n_heads)
     }
 }
 
@@ -87,8 +87,8 @@ pub(super) fn backward(
 ) -> Result<()> {
     saved.check(shape)?;
     let element = saved.qkv.element();
-    d_out.expect("d_out", element, saved.out.len())?;
-    d_qkv.expect("d_qkv", element, saved.qkv.len())?;
+    d_out.must_be("d_out", element, saved.out.len())?;
+    d_qkv.must_be("d_qkv", element, saved.qkv.len())?;
     let delta = gpu.buffer(Element::F32, saved.log_sum_exp.len())?;
     let of_rows = [saved.out.into(), d_out.into(), delta.view().into(), shape.into()];
     let plain = Module { source: "attention", element, head_dim: None };

@@ -23,7 +23,7 @@ fn grid(gpu: &Gpu, n: usize) -> Grid {
 /// # Errors
 /// If the lengths do not fit, or the device fails.
 pub(super) fn from_f32(gpu: &Gpu, x: View<'_>, y: View<'_>) -> Result<()> {
-    x.expect("x", Element::F32, y.len())?;
+    x.must_be("x", Element::F32, y.len())?;
     let arguments = [x.into(), y.into(), Argument::U64(y.len() as u64)];
     // SAFETY: the kernel's arguments, of the checked lengths.
     unsafe { gpu.launch(kernel(y.element(), "from_f32"), grid(gpu, y.len()), &arguments) }
@@ -56,9 +56,9 @@ pub(super) fn add_scaled(gpu: &Gpu, x: View<'_>, factor: View<'_>, sum: View<'_>
 }
 
 fn launch_scaled(gpu: &Gpu, name: &'static str, x: View<'_>, factor: View<'_>, out: View<'_>) -> Result<()> {
-    x.expect("x", Element::F32, out.len())?;
-    out.expect("out", Element::F32, x.len())?;
-    factor.expect("factor", Element::F32, 1)?;
+    x.must_be("x", Element::F32, out.len())?;
+    out.must_be("out", Element::F32, x.len())?;
+    factor.must_be("factor", Element::F32, 1)?;
     let arguments = [x.into(), factor.into(), out.into(), Argument::U64(x.len() as u64)];
     // SAFETY: the kernel's arguments, of the checked lengths.
     unsafe { gpu.launch(kernel(Element::F32, name), grid(gpu, x.len()), &arguments) }

@@ -25,7 +25,7 @@ pub(super) fn forward(
 ) -> Result<()> {
     let n_rows = targets.len();
     let vocab_size = check(logits, targets, log_probs)?;
-    log_sum_exp.expect("log-sum-exp", Element::F32, n_rows)?;
+    log_sum_exp.must_be("log-sum-exp", Element::F32, n_rows)?;
     let arguments = [logits.into(), targets.into(), log_probs.into(), log_sum_exp.into(), vocab_size.into()];
     // SAFETY: the kernel's arguments, of the checked lengths.
     unsafe { gpu.launch(kernel(logits.element(), "cross_entropy_forward"), Grid::new(n_rows, THREADS), &arguments) }
@@ -44,7 +44,7 @@ pub(super) fn backward_in_place(
 ) -> Result<()> {
     let n_rows = targets.len();
     let vocab_size = check(logits, targets, d_log_probs)?;
-    log_sum_exp.expect("log-sum-exp", Element::F32, n_rows)?;
+    log_sum_exp.must_be("log-sum-exp", Element::F32, n_rows)?;
     let arguments = [logits.into(), targets.into(), log_sum_exp.into(), d_log_probs.into(), vocab_size.into()];
     // SAFETY: the kernel's arguments, of the checked lengths.
     unsafe { gpu.launch(kernel(logits.element(), "cross_entropy_backward"), Grid::new(n_rows, THREADS), &arguments) }
@@ -63,7 +63,7 @@ pub(super) fn forward_and_backward_in_place(
 ) -> Result<()> {
     let n_rows = targets.len();
     let vocab_size = check(logits, targets, log_probs)?;
-    d_log_probs.expect("d_log_probs", Element::F32, n_rows)?;
+    d_log_probs.must_be("d_log_probs", Element::F32, n_rows)?;
     let arguments = [logits.into(), targets.into(), d_log_probs.into(), log_probs.into(), vocab_size.into()];
     let kernel = kernel(logits.element(), "cross_entropy_forward_backward");
     // SAFETY: the kernel's arguments, of the checked lengths.
@@ -75,9 +75,9 @@ pub(super) fn forward_and_backward_in_place(
 /// # Errors
 /// If lengths or elements do not fit, or the device fails.
 pub(super) fn weighted_sum(gpu: &Gpu, values: View<'_>, weights: View<'_>, out: View<'_>) -> Result<()> {
-    values.expect("values", Element::F32, weights.len())?;
-    weights.expect("weights", Element::F32, values.len())?;
-    out.expect("sum", Element::F32, 1)?;
+    values.must_be("values", Element::F32, weights.len())?;
+    weights.must_be("weights", Element::F32, values.len())?;
+    out.must_be("sum", Element::F32, 1)?;
     let arguments = [values.into(), weights.into(), out.into(), values.len().into()];
     // SAFETY: the kernel's arguments, of the checked lengths.
     unsafe { gpu.launch(kernel(Element::F32, "weighted_sum"), Grid::new(1, THREADS), &arguments) }
@@ -87,8 +87,8 @@ pub(super) fn weighted_sum(gpu: &Gpu, values: View<'_>, weights: View<'_>, out: 
 fn check(logits: View<'_>, targets: View<'_>, log_probs: View<'_>) -> Result<usize> {
     let n_rows = targets.len();
     let vocab_size = logits.len() / n_rows.max(1);
-    logits.expect("logits", logits.element(), n_rows * vocab_size)?;
-    targets.expect("targets", Element::U32, n_rows)?;
-    log_probs.expect("log-probabilities", Element::F32, n_rows)?;
+    logits.must_be("logits", logits.element(), n_rows * vocab_size)?;
+    targets.must_be("targets", Element::U32, n_rows)?;
+    log_probs.must_be("log-probabilities", Element::F32, n_rows)?;
     Ok(vocab_size)
 }

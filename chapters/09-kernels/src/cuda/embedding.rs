@@ -18,9 +18,9 @@ fn kernel(name: &'static str) -> Kernel {
 /// # Errors
 /// If lengths or elements do not fit, or the device fails.
 pub(super) fn forward(gpu: &Gpu, weight: View<'_>, tokens: View<'_>, d: usize, out: View<'_>) -> Result<()> {
-    weight.expect("weight", Element::F32, weight.len() / d * d)?;
-    tokens.expect("tokens", Element::U32, tokens.len())?;
-    out.expect("rows", Element::F32, tokens.len() * d)?;
+    weight.must_be("weight", Element::F32, weight.len() / d * d)?;
+    tokens.must_be("tokens", Element::U32, tokens.len())?;
+    out.must_be("rows", Element::F32, tokens.len() * d)?;
     let arguments = [weight.into(), tokens.into(), out.into(), tokens.len().into(), d.into()];
     // SAFETY: the kernel's arguments, of the checked lengths; the ids are below the vocabulary's size.
     unsafe { gpu.launch(kernel("embedding_forward"), Grid::new(tokens.len(), THREADS), &arguments) }
@@ -32,8 +32,8 @@ pub(super) fn forward(gpu: &Gpu, weight: View<'_>, tokens: View<'_>, d: usize, o
 /// # Errors
 /// If lengths or elements do not fit, or the device fails.
 pub(super) fn backward(gpu: &Gpu, gradient: View<'_>, tokens: &[u32], d: usize, dweight: View<'_>) -> Result<()> {
-    gradient.expect("gradient", Element::F32, tokens.len() * d)?;
-    dweight.expect("dweight", Element::F32, dweight.len() / d * d)?;
+    gradient.must_be("gradient", Element::F32, tokens.len() * d)?;
+    dweight.must_be("dweight", Element::F32, dweight.len() / d * d)?;
     let Segments { order, pieces, totals } = Segments::of(tokens);
     let order = gpu.upload_u32(&order)?;
     let partial = gpu.buffer(Element::F32, pieces.len() * d)?;

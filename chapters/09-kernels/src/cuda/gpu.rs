@@ -91,7 +91,7 @@ impl Gpu {
     /// # Errors
     /// If the device fails, or it is no f64.
     pub(crate) fn read_f64(&self, view: View<'_>) -> Result<f64> {
-        view.expect("result", Element::F64, 1)?;
+        view.must_be("result", Element::F64, 1)?;
         let mut bytes = [0; 8];
         // SAFETY: the view is one f64.
         unsafe { self.machine.download(view.address(), &mut bytes)? };
@@ -103,7 +103,7 @@ impl Gpu {
     /// # Errors
     /// If the device fails, or they are no u32.
     pub(crate) fn read_u32(&self, view: View<'_>) -> Result<Vec<u32>> {
-        view.expect("ids", Element::U32, view.len())?;
+        view.must_be("ids", Element::U32, view.len())?;
         let mut bytes = vec![0; view.len() * size_of::<u32>()];
         // SAFETY: the view has so many bytes.
         unsafe { self.machine.download(view.address(), &mut bytes)? };

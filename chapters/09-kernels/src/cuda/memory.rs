@@ -115,7 +115,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// If element or length differ.
-    pub(crate) fn expect(self, name: &str, element: Element, len: usize) -> Result<()> {
+    pub(crate) fn must_be(self, name: &str, element: Element, len: usize) -> Result<()> {
         if (self.element, self.len) != (element, len) {
             bail!("{name}: a kernel wants {len} of {element:?} and was given {} of {:?}", self.len, self.element);
         }

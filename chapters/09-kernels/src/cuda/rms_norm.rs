@@ -77,8 +77,8 @@ pub(super) fn backward(
     let Inputs { x, weight, inverse_rms, dy } = *inputs;
     let (n_rows, d) = (inverse_rms.len(), weight.len());
     check([x, weight, inverse_rms], dy, n_rows, d)?;
-    dx.expect("dx", Element::F32, n_rows * d)?;
-    residual.map_or(Ok(()), |residual| residual.expect("residual", Element::F32, n_rows * d))?;
+    dx.must_be("dx", Element::F32, n_rows * d)?;
+    residual.map_or(Ok(()), |residual| residual.must_be("residual", Element::F32, n_rows * d))?;
     let n_blocks = gpu.n_blocks(n_rows, threads(d));
     let partial = gpu.buffer(Element::F32, n_blocks * d)?;
     let arguments = [
@@ -103,16 +103,16 @@ const SUM_THREADS: usize = 1024;
 /// `sums` `(d)` += the sums of the columns of `rows`.
 fn add_columns(gpu: &Gpu, rows: View<'_>, sums: View<'_>) -> Result<()> {
     let d = sums.len();
-    sums.expect("column sums", Element::F32, d)?;
-    rows.expect("rows", Element::F32, rows.len() / d * d)?;
+    sums.must_be("column sums", Element::F32, d)?;
+    rows.must_be("rows", Element::F32, rows.len() / d * d)?;
     let arguments = [rows.into(), sums.into(), (rows.len() / d).into(), d.into(), Argument::I32(1)];
     // SAFETY: the kernel's arguments, of the checked lengths.
     unsafe { gpu.launch(kernel(Element::F32, "sum_columns"), Grid::new(d.div_ceil(WARP), SUM_THREADS), &arguments) }
 }
 
 fn check([x, weight, inverse_rms]: [View<'_>; 3], y: View<'_>, n_rows: usize, d: usize) -> Result<()> {
-    x.expect("x", Element::F32, n_rows * d)?;
-    weight.expect("weight", Element::F32, d)?;
-    inverse_rms.expect("inverse_rms", Element::F32, n_rows)?;
-    y.expect("y", y.element(), n_rows * d)
+    x.must_be("x", Element::F32, n_rows * d)?;
+    weight.must_be("weight", Element::F32, d)?;
+    inverse_rms.must_be("inverse_rms", Element::F32, n_rows)?;
+    y.must_be("y", y.element(), n_rows * d)
 }

@@ -30,9 +30,9 @@ pub(super) fn rotate(
     packed: View<'_>,
 ) -> Result<()> {
     let AttentionShape { seq_len, n_heads, n_kv_heads, head_dim, .. } = shape;
-    packed.expect("packed rows", packed.element(), shape.n_rows() * shape.packed_width())?;
-    cos.expect("cos", Element::F32, seq_len * head_dim / 2)?;
-    sin.expect("sin", Element::F32, seq_len * head_dim / 2)?;
+    packed.must_be("packed rows", packed.element(), shape.n_rows() * shape.packed_width())?;
+    cos.must_be("cos", Element::F32, seq_len * head_dim / 2)?;
+    sin.must_be("sin", Element::F32, seq_len * head_dim / 2)?;
     let sign = match turn {
         Turn::Forward => 1.0,
         Turn::Back => -1.0,

@@ -18,8 +18,8 @@ fn kernel(element: Element, name: &'static str) -> Kernel {
 /// If lengths or elements do not fit, or the device fails.
 pub(super) fn forward(gpu: &Gpu, gate_up: View<'_>, d_ff: usize, y: View<'_>) -> Result<()> {
     let n_rows = y.len() / d_ff;
-    gate_up.expect("gate and up", y.element(), 2 * n_rows * d_ff)?;
-    y.expect("y", y.element(), n_rows * d_ff)?;
+    gate_up.must_be("gate and up", y.element(), 2 * n_rows * d_ff)?;
+    y.must_be("y", y.element(), n_rows * d_ff)?;
     let arguments = [gate_up.into(), y.into(), n_rows.into(), d_ff.into()];
     // SAFETY: the kernel's arguments, of the checked lengths.
     unsafe { gpu.launch(kernel(y.element(), "swiglu_forward"), Grid::new(n_rows, THREADS), &arguments) }
@@ -31,8 +31,8 @@ pub(super) fn forward(gpu: &Gpu, gate_up: View<'_>, d_ff: usize, y: View<'_>) ->
 /// If lengths or elements do not fit, or the device fails.
 pub(super) fn backward_in_place(gpu: &Gpu, gate_up: View<'_>, d_ff: usize, dy: View<'_>) -> Result<()> {
     let n_rows = dy.len() / d_ff;
-    gate_up.expect("gate and up", dy.element(), 2 * n_rows * d_ff)?;
-    dy.expect("dy", dy.element(), n_rows * d_ff)?;
+    gate_up.must_be("gate and up", dy.element(), 2 * n_rows * d_ff)?;
+    dy.must_be("dy", dy.element(), n_rows * d_ff)?;
     let arguments = [gate_up.into(), dy.into(), gate_up.into(), n_rows.into(), d_ff.into()];
     // SAFETY: the kernel's arguments, of the checked lengths; it reads each number before it writes it.
     unsafe { gpu.launch(kernel(dy.element(), "swiglu_backward"), Grid::new(n_rows, THREADS), &arguments) }
