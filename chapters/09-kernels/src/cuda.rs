@@ -9,7 +9,7 @@
 //! | `rms_norm`, `rope`, `swiglu`, `attention`, `cross_entropy`, `embedding`, `adamw`, `cast` | one launch each, beside its source |
 //! | `sources`, `compiler`, `cublas_lt` | the kernels' text, NVRTC and its cache, NVIDIA's products |
 //! | `profile` | what each kernel takes |
-//! | `copies`, `gradients` | weights in the products' type, and their gradients, where they stay |
+//! | `copies` | weights in the products' type, where they stay |
 //! | `ops` | all of it behind the model's seam: [`Cuda`] |
 
 // A launch hands addresses to code that no compiler of ours has seen. Each stands in a function that checks lengths and elements first.
@@ -29,7 +29,6 @@ mod device_op;
 mod driver;
 mod embedding;
 mod gpu;
-mod gradients;
 mod machine;
 mod memory;
 mod ops;

@@ -25,11 +25,12 @@ use transformer::{AttentionBranch, AttentionLayout, FeedForwardBranch, Ops, Refe
 use super::copies::Copies;
 use super::device_op::apply;
 use super::gpu::Gpu;
-use super::gradients::{Begin, Gradients};
 use super::machine::Machine;
 use super::memory::View;
 use super::profile::Profile;
 use super::{gpu, tensors};
+use crate::gradient_store::GradientStore;
+use crate::matmul::Write;
 use crate::{Activations, Precision};
 
 // ANCHOR: cuda
@@ -39,14 +40,14 @@ pub struct Cuda {
     gpu: Gpu,
     activations: Activations,
     copies: Copies,
-    gradients: Gradients,
+    gradients: GradientStore,
 }
 // ANCHOR_END: cuda
 
 impl Cuda {
     pub(super) fn on(machine: Arc<dyn Machine>, precision: Precision, activations: Activations) -> Self {
         let gpu = Gpu::new(machine, precision);
-        Self { gpu, activations, copies: Copies::default(), gradients: Gradients::default() }
+        Self { gpu, activations, copies: Copies::default(), gradients: GradientStore::default() }
     }
 
     /// Times every launch and every product from now on, of all clones.
@@ -76,9 +77,9 @@ impl Cuda {
         x: gpu::Matrix<'_>,
         d_in: usize,
     ) -> Result<()> {
-        self.gradients.accumulate(weights, |sum, begin| {
-            let sum = gpu::Matrix::new(sum, d_in);
-            let addend = (begin == Begin::Continue).then_some(sum);
+        self.gradients.accumulate_stack(weights, |sum, write| {
+            let sum = gpu::Matrix::new(tensors::place(sum)?, d_in);
+            let addend = (write == Write::Add).then_some(sum);
             self.gpu.multiply(dy.transposed(), x, addend, sum)
         })
     }
@@ -91,8 +92,9 @@ impl Cuda {
         if !weight.tensor.is_variable() {
             return add(None);
         }
-        self.gradients.accumulate(&[weight], |sum, begin| {
-            if begin == Begin::New {
+        self.gradients.accumulate_stack(&[weight], |sum, write| {
+            let sum = tensors::place(sum)?;
+            if write == Write::Replace {
                 self.gpu.zero(sum)?;
             }
             add(Some(sum))
@@ -180,8 +182,7 @@ impl Ops for Cuda {
     }
 
     fn take_gradients(&self) -> BTreeMap<String, Tensor> {
-        // Taking parts of a contiguous tensor cannot fail; if it did, the trainer would name every weight as without gradient.
-        self.gradients.take().unwrap_or_default()
+        self.gradients.take()
     }
 
     fn uses_all_cores(&self) -> bool {

@@ -41,9 +41,6 @@ impl Fused {
     /// # Errors
     /// If the weight is not f32 on the CPU.
     pub(crate) fn sum_weight_gradient(&self, weight: &Weight, gradient: Matrix<'_>, x: Matrix<'_>) -> Result<()> {
-        if !weight.tensor.is_variable() {
-            return Ok(());
-        }
         self.gradients.accumulate(weight, |dweight, write| self.outer(gradient, x, write, dweight))
     }
 }

@@ -74,9 +74,6 @@ impl Fused {
     /// # Errors
     /// If the weight is not f32 on the CPU.
     pub(crate) fn add_weight_gradient(&self, weight: &Weight, gradient: &[f32]) -> Result<()> {
-        if !weight.tensor.is_variable() {
-            return Ok(());
-        }
         self.gradients.accumulate(weight, |sum, write| match write {
             Write::Replace => sum.copy_from_slice(gradient),
             Write::Add => sum.iter_mut().zip(gradient).for_each(|(sum, x)| *sum += x),
