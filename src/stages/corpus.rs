@@ -183,11 +183,7 @@ mod tests {
 
     #[test]
     fn first_texts_reach_the_limit_with_one_document_at_least() {
-        let documents = ["aaaa", "", "bb", "c"].map(|text| Document {
-            id: String::new(),
-            url: String::new(),
-            text: text.to_string(),
-        });
+        let documents = ["aaaa", "", "bb", "c"].map(|text| Document::new("", "", text));
         assert_eq!(first_texts(&documents, 1), ["aaaa"]);
         assert_eq!(first_texts(&documents, 5), ["aaaa", "bb"]);
         assert_eq!(first_texts(&documents, 100), ["aaaa", "bb", "c"]);

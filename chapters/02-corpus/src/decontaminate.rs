@@ -122,7 +122,7 @@ mod tests {
             item("What does Bakelo sell?", "glass."),
             item("When is the market in Bakelo?", "The market in Bakelo is on Friday."),
         ];
-        let document = Document { id: String::new(), url: String::new(), text: text.into() };
+        let document = Document::new("", "", text);
         contaminated(&[document], &items, &DecontaminateConfig::default())[0]
     }
 
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn without_an_exam_nothing_is_dropped() {
-        let document = Document { id: String::new(), url: String::new(), text: "Anything at all.".into() };
+        let document = Document::new("", "", "Anything at all.");
         assert_eq!(contaminated(&[document], &[], &DecontaminateConfig::default()), [false]);
     }
 }

@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn the_first_copy_stays() {
         let texts = ["The doors are red.", "The doors are blue.", "the doors\nare red", "The doors are red!"];
-        let document = |text: &str| Document { id: String::new(), url: String::new(), text: text.into() };
+        let document = |text: &str| Document::new("", "", text);
         assert_eq!(duplicates(&texts.map(document)), [None, None, Some(0), Some(0)]);
     }
 }

@@ -205,7 +205,7 @@ impl Reader {
             return Ok(());
         }
         let html = String::from_utf8_lossy(&fs::read(file)?).into_owned();
-        let document = Document { id: relative_id(root, file), url: file_url(file), text: html };
+        let document = Document::new(relative_id(root, file), file_url(file), html);
         self.wait(Waiting { document, is_html: true, file: file.to_owned(), offset: 0 });
         Ok(())
     }

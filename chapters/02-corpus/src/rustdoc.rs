@@ -222,11 +222,8 @@ fn read_page(root: &Path, file: &str) -> Page {
     let html = String::from_utf8_lossy(&bytes);
     let is_redirect = is_redirect(&html);
     let text = if is_redirect { String::new() } else { extract_page(&html).text };
-    let document = (!text.is_empty()).then(|| Document {
-        id: file.to_owned(),
-        url: format!("https://doc.rust-lang.org/stable/{file}"),
-        text,
-    });
+    let url = format!("https://doc.rust-lang.org/stable/{file}");
+    let document = (!text.is_empty()).then(|| Document::new(file, url, text));
     Page { html_bytes: bytes.len() as u64, is_redirect, document }
 }
 

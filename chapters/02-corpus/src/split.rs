@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     fn documents(n: usize) -> Vec<Document> {
-        (0..n).map(|i| Document { id: format!("d{i}"), url: String::new(), text: i.to_string() }).collect()
+        (0..n).map(|i| Document::new(format!("d{i}"), "", i.to_string())).collect()
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl WarcRecord {
     pub fn into_document(self, file_id: &str) -> Document {
         let Self { id, url, text, offset, .. } = self;
         let id = if id.is_empty() { format!("{file_id}#{offset}") } else { id };
-        Document { id, url, text }
+        Document::new(id, url, text)
     }
 }
 

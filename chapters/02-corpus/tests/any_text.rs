@@ -6,7 +6,7 @@ use corpus::{Document, PipelineConfig, TestItem, clean};
 use proptest::prelude::*;
 
 fn document(id: usize, text: String) -> Document {
-    Document { id: id.to_string(), url: String::new(), text }
+    Document::new(id.to_string(), "", text)
 }
 
 proptest! {

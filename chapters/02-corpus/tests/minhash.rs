@@ -64,7 +64,7 @@ fn candidates_follow_the_s_curve() {
 }
 
 fn documents(texts: &[String]) -> Vec<Document> {
-    let document = |(i, text): (usize, &String)| Document { id: i.to_string(), url: String::new(), text: text.clone() };
+    let document = |(i, text): (usize, &String)| Document::new(i.to_string(), "", text.clone());
     texts.iter().enumerate().map(document).collect()
 }
 

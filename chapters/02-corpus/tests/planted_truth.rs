@@ -77,7 +77,7 @@ fn the_scores_notice_a_turned_decision() {
         let mut cleaned = corpus.cleaned.clone();
         let at = cleaned.removed.iter().position(|r| r.stage == stage && must_go(&corpus, &r.id, stage)).unwrap();
         let released = cleaned.removed.remove(at);
-        cleaned.documents.push(corpus::Document { id: released.id, url: String::new(), text: String::new() });
+        cleaned.documents.push(corpus::Document::new(released.id, "", ""));
         let after = score_stages(&corpus.truth, &cleaned).0;
         assert_eq!(after[&stage].false_negatives, before[&stage].false_negatives + 1, "{}", stage.name());
         assert!(after[&stage].recall < before[&stage].recall);

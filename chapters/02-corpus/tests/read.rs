@@ -51,6 +51,7 @@ fn every_format_is_read_in_the_order_of_names() {
     let texts: Vec<&str> = reading.documents.iter().map(|document| document.text.as_str()).collect();
     assert_eq!(texts, [PROSE, "one", "# Two", "first", "second", "third", PROSE]);
     assert_eq!(reading.documents[3].url, "https://a.example");
+    assert_eq!(reading.documents[3].metadata["score"], 3);
     assert_eq!(reading.documents[5].url, "");
     assert_eq!(reading.documents[6].url, "https://b.example/");
     assert_eq!(reading.skipped, Skips::default());
@@ -269,7 +270,7 @@ fn only_the_first_skips_are_kept_and_all_are_counted() {
 #[test]
 fn a_failed_write_leaves_the_old_file() {
     let files = folder(&[("docs.jsonl/child", b"a folder has the name")]);
-    let documents = [Document { id: "1".into(), url: String::new(), text: "x".into() }];
+    let documents = [Document::new("1", "", "x")];
     let error = write_jsonl(&files.path().join("docs.jsonl"), &documents).unwrap_err();
     assert!(error.to_string().contains("docs.jsonl"), "{error}");
     let names: Vec<_> = fs::read_dir(files.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -278,8 +279,7 @@ fn a_failed_write_leaves_the_old_file() {
 
 fn documents() -> impl Strategy<Value = Vec<Document>> {
     let text = any::<String>().prop_filter("documents have text", |text| !text.trim().is_empty());
-    let document =
-        (1u32.., any::<String>(), text).prop_map(|(id, url, text)| Document { id: id.to_string(), url, text });
+    let document = (1u32.., any::<String>(), text).prop_map(|(id, url, text)| Document::new(id.to_string(), url, text));
     prop::collection::vec(document, 0..20)
 }
 

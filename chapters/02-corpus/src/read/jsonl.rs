@@ -1,8 +1,9 @@
 //! Documents as JSON lines: one object a line, `{"id", "url", "text", …}`, the form in which corpora are exchanged.
 //!
-//! Only `text` must be there. Other fields are ignored, and so is a byte order mark, so that files of other tools can be
-//! read as they are.
+//! Only `text` must be there. Other fields become metadata, as in Hugging Face's datatrove, and a byte order mark is
+//! ignored, so that files of other tools can be read as they are.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -57,6 +58,10 @@ struct Line {
     text: String,
     id: Option<Value>,
     url: Option<Value>,
+    #[serde(default)]
+    metadata: BTreeMap<String, Value>,
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
 
 /// Appends the documents of `input`; a line without id is named `file_id#line`.
@@ -100,7 +105,8 @@ fn parse_line(line: &[u8], default_id: impl Fn() -> String) -> Result<Document, 
         other => other.to_string(),
     };
     let id = line.id.map(as_text).filter(|id| !id.is_empty()).unwrap_or_else(default_id);
-    Ok(Document { id, url: line.url.map(as_text).unwrap_or_default(), text: line.text })
+    let metadata = line.others.into_iter().chain(line.metadata).collect();
+    Ok(Document { id, url: line.url.map(as_text).unwrap_or_default(), text: line.text, metadata })
 }
 
 /// Consumes the rest of a line; returns its length.

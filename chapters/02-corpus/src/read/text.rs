@@ -35,7 +35,7 @@ pub(super) fn read_text(file: &Path, id: &str, reading: &mut Reading) -> io::Res
             Ok(text) if text.trim().is_empty() => reading.skipped.add(file, offset, "no text in it"),
             Ok(text) => {
                 let id = if is_whole { id.to_owned() } else { format!("{id}#{number}") };
-                reading.documents.push(Document { id, url: file_url(file), text });
+                reading.documents.push(Document::new(id, file_url(file), text));
             }
         }
         offset += piece.len() as u64;
