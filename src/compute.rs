@@ -180,6 +180,7 @@ impl ComputeConfig {
             return Ok(cuda.clone());
         }
         let cuda = Cuda::new(device, self.precision.into(), self.activations())?;
+        let cuda = cuda.with_fallbacks(Fallbacks::telling(warn_once));
         open.push((name, self, cuda.clone()));
         Ok(cuda)
     }

@@ -128,6 +128,11 @@ trap 'rm -rf "$staging"' EXIT
 mkdir -p "$staging/bin" "$staging/run/corpus"
 strip -o "$staging/bin/llm" "$suite_llm"
 strip -o "$staging/bin/kernel-tests" "$kernel_tests"
+# The program must start without NVIDIA's libraries, or a missing one ends it before it can say which.
+if readelf -d "$staging/bin/llm" | grep NEEDED | grep -E 'libcu|libnvrtc'; then
+  echo "check.sh: the program is linked with the libraries above; did chapters/09-kernels/build/entry_points.rs find the toolkit?" >&2
+  exit 1
+fi
 run=$data/runs/pretrain
 # What pretraining reads: not the crawl, nor the documents that the shards hold.
 cp -r "$run/run.toml" "$run/tokenizer.json" "$run/stages" "$run/shards" "$staging/run/"

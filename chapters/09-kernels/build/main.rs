@@ -1,21 +1,14 @@
-//! Compiles the CUDA kernels for the CPU, when the tests on the twin are asked for (feature `twin`). Nothing else needs a C++ compiler.
+//! What the kernels need before the compiler runs: entry points for CUDA's libraries (feature `cuda`), and the twin (feature `twin`).
+
+#[cfg(feature = "cuda")]
+mod entry_points;
+#[cfg(feature = "twin")]
+mod twin;
 
 fn main() {
+    println!("cargo:rerun-if-changed=build");
+    #[cfg(feature = "cuda")]
+    entry_points::generate();
     #[cfg(feature = "twin")]
-    {
-        println!("cargo:rerun-if-changed=src/cuda");
-        cc::Build::new()
-            .cpp(true)
-            .std("c++17")
-            .opt_level(2)
-            .flag("-Wno-unused-function")
-            // GCC folds equal instances of a template into one and then finds that one's array too small.
-            .flag_if_supported("-Wno-array-bounds")
-            .flag_if_supported("-Wno-psabi")
-            // NaN must stay NaN, and a product followed by a sum two roundings, whatever the machine.
-            .flag("-ffp-contract=off")
-            .include("src/cuda")
-            .file("src/cuda/twin/twin.cpp")
-            .compile("twin");
-    }
+    twin::compile();
 }

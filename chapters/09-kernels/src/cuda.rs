@@ -7,6 +7,7 @@
 //! | `machine` | what a device must do: a GPU by its driver (`driver`), or the CPU that plays one (`twin`) |
 //! | `gpu` | products of matrices and launches, checked |
 //! | `rms_norm`, `rope`, `swiglu`, `attention`, `cross_entropy`, `embedding`, `adamw`, `cast` | one launch each, beside its source |
+//! | `libraries` | NVIDIA's libraries, found when a GPU is first asked for |
 //! | `sources`, `compiler`, `cublas_lt` | the kernels' text, NVRTC and its cache, NVIDIA's products |
 //! | `profile` | what each kernel takes |
 //! | `copies` | weights in the products' type, where they stay |
@@ -29,6 +30,8 @@ mod device_op;
 mod driver;
 mod embedding;
 mod gpu;
+#[cfg(feature = "cuda")]
+mod libraries;
 mod machine;
 mod memory;
 mod ops;

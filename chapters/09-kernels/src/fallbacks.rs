@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Device, Tensor};
+use transformer::Weight;
 
 use crate::storage::is_supported;
 
@@ -34,13 +35,31 @@ impl Fallbacks {
     /// Whether `operation` can work on these tensors; if not, that is recorded.
     pub(crate) fn supports(&self, operation: &str, tensors: &[&Tensor]) -> bool {
         let Some(tensor) = tensors.iter().find(|tensor| !is_supported(&[tensor])) else { return true };
+        self.hand_on(operation, tensor);
+        false
+    }
+
+    /// Records that `operation` goes to the reference operations, because of this tensor.
+    pub(crate) fn hand_on(&self, operation: &str, tensor: &Tensor) {
         let place = match tensor.device() {
             Device::Cpu => "the CPU",
             Device::Cuda(_) => "a CUDA device",
             Device::Metal(_) => "a Metal device",
         };
-        self.record(format!("{operation}: {:?} on {place}; runs on reference operations, slower", tensor.dtype()));
-        false
+        let strided = if tensor.is_contiguous() { "" } else { ", not contiguous," };
+        let dtype = tensor.dtype();
+        self.record(format!("{operation}: {dtype:?}{strided} on {place}; runs on reference operations, slower"));
+    }
+
+    /// Whether a weight is the result of other operations, whose gradient candle's graph would want to have; if so, that is recorded.
+    pub(crate) fn has_derived(&self, operation: &str, weights: &[&Weight]) -> bool {
+        let is_derived = weights.iter().any(|weight| weight.tensor.track_op() && !weight.tensor.is_variable());
+        if is_derived {
+            self.record(format!(
+                "{operation}: a weight is the result of other operations; runs in smaller steps, slower"
+            ));
+        }
+        is_derived
     }
 
     /// Records something that is not known yet.

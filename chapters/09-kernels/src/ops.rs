@@ -82,7 +82,9 @@ impl Fused {
 // ANCHOR: ops
 impl Ops for Fused {
     fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor> {
-        if !self.fallbacks.supports("embedding", &[&weight.tensor]) || self.has_derived_weight("embedding", &[weight]) {
+        if !self.fallbacks.supports("embedding", &[&weight.tensor])
+            || self.fallbacks.has_derived("embedding", &[weight])
+        {
             return Reference.embedding(tokens, weight);
         }
         apply1(&weight.tensor, embedding::Embedding::new(self, tokens, weight)?)
@@ -194,17 +196,7 @@ impl Fused {
     fn can_fuse(&self, branch: &str, x: &Tensor, weights: &[&Weight]) -> bool {
         is_supported(&[x])
             && weights.iter().all(|weight| is_supported(&[&weight.tensor]))
-            && !self.has_derived_weight(branch, weights)
-    }
-
-    fn has_derived_weight(&self, operation: &str, weights: &[&Weight]) -> bool {
-        let is_derived = weights.iter().any(|weight| weight.tensor.track_op() && !weight.tensor.is_variable());
-        if is_derived {
-            self.fallbacks.record(format!(
-                "{operation}: a weight is the result of other operations; runs in smaller steps, slower"
-            ));
-        }
-        is_derived
+            && !self.fallbacks.has_derived(branch, weights)
     }
 }
 

@@ -10,8 +10,9 @@
 use std::sync::Arc;
 
 use attention::NoStore;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use kernels::cuda::Cuda;
+use kernels::fallbacks::Fallbacks;
 use kernels::{Activations, Precision};
 use training::{
     AdamW, AdamWConfig, Gradients, MicroLoss, OptimizerOps, ReferenceOptimizer, Schedule, Task, TrainConfig, Trainer,
@@ -438,4 +439,31 @@ fn two_runs_are_equal_bit_for_bit() {
         (loss, all)
     };
     assert_eq!(run(0), run(7));
+}
+
+#[test]
+fn what_is_handed_on_is_said_once_and_training_says_nothing() {
+    let device = device();
+    let kernels = cuda(&device, Precision::F32, Activations::Keep);
+    let fallbacks = Fallbacks::default();
+    let kernels = kernels.with_fallbacks(fallbacks.clone());
+    let model = Transformer::new(config(30, 3, 1, 37, 51), 0, &device).unwrap();
+    let model = model.with_ops(Arc::new(kernels.clone())).unwrap();
+    loss_and_gradients(&model, 1, 5);
+    assert_eq!(fallbacks.seen(), [] as [String; 0]);
+
+    let ids = tokens(1, 4, 16, 1, &device);
+    let matrix = Tensor::ones((16, 8), DType::F32, &device).unwrap();
+    let weight = |tensor: Tensor| Weight { name: Arc::from("w"), tensor };
+    let of_half = weight(matrix.to_dtype(DType::F16).unwrap());
+    let var = Var::from_tensor(&matrix).unwrap();
+    let derived = weight((var.as_tensor() * 2.0).unwrap());
+    for _ in 0..2 {
+        kernels.embedding(&ids, &of_half).unwrap();
+        kernels.embedding(&ids, &derived).unwrap();
+    }
+    let seen = fallbacks.seen();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert!(seen[0].starts_with("embedding: F16 on "), "{seen:?}");
+    assert!(seen[1].starts_with("embedding: a weight is the result of other operations"), "{seen:?}");
 }

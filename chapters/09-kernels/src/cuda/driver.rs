@@ -13,14 +13,16 @@ use candle_core::{Device, Result, bail};
 
 use super::compiler::{Job, cache_folder};
 use super::cublas_lt::{CublasLt, WORKSPACE_BYTES};
+use super::libraries;
 use super::machine::{Argument, Grid, Kernel, Machine, Module, Product};
 
 // ANCHOR: open
 /// Opens a GPU for training: one stream for everything, no events between uses of a tensor, and freed memory kept for the next step.
 ///
 /// # Errors
-/// If there is no such GPU or the driver does not start.
+/// If one of NVIDIA's libraries is missing, there is no such GPU, or the driver does not start.
 pub fn open(ordinal: usize) -> Result<Device> {
+    libraries::load()?;
     let device = Device::new_cuda_with_stream(ordinal)?;
     if let Device::Cuda(cuda) = &device {
         // SAFETY: all work is on the one stream, in order; there is nothing to wait for.

@@ -29,6 +29,7 @@ use super::machine::Machine;
 use super::memory::View;
 use super::profile::Profile;
 use super::{gpu, tensors};
+use crate::fallbacks::Fallbacks;
 use crate::gradient_store::GradientStore;
 use crate::matmul::Write;
 use crate::{Activations, Precision};
@@ -41,13 +42,31 @@ pub struct Cuda {
     activations: Activations,
     copies: Copies,
     gradients: GradientStore,
+    fallbacks: Fallbacks,
 }
 // ANCHOR_END: cuda
 
 impl Cuda {
     pub(super) fn on(machine: Arc<dyn Machine>, precision: Precision, activations: Activations) -> Self {
         let gpu = Gpu::new(machine, precision);
-        Self { gpu, activations, copies: Copies::default(), gradients: GradientStore::default() }
+        let (copies, gradients, fallbacks) = Default::default();
+        Self { gpu, activations, copies, gradients, fallbacks }
+    }
+
+    /// The same, with a record of what they hand on.
+    pub fn with_fallbacks(self, fallbacks: Fallbacks) -> Self {
+        Self { fallbacks, ..self }
+    }
+
+    /// Whether the kernels can work on an input and weights; if not, that is recorded.
+    fn takes(&self, operation: &str, x: &Tensor, weights: &[&Weight]) -> bool {
+        let is_strange = |weight: &&&Weight| weight.tensor.dtype() != DType::F32 || !weight.tensor.is_contiguous();
+        let strange = weights.iter().find(is_strange).map(|weight| &weight.tensor);
+        if let Some(strange) = strange.or_else(|| Some(x).filter(|x| x.dtype() != DType::F32)) {
+            self.fallbacks.hand_on(operation, strange);
+            return false;
+        }
+        !self.fallbacks.has_derived(operation, weights)
     }
 
     /// Times every launch and every product from now on, of all clones.
@@ -105,7 +124,7 @@ impl Cuda {
 // ANCHOR: ops
 impl Ops for Cuda {
     fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor> {
-        if !can_take(&weight.tensor, &[weight]) {
+        if !self.takes("embedding", &weight.tensor, &[weight]) {
             return Reference.embedding(tokens, weight);
         }
         apply(&weight.tensor, embedding::Embedding::new(self, tokens, weight)?)
@@ -116,7 +135,7 @@ impl Ops for Cuda {
     }
 
     fn rms_norm(&self, x: &Tensor, weight: &Weight, eps: f64) -> Result<Tensor> {
-        if !can_take(x, &[weight]) {
+        if !self.takes("RMSNorm", x, &[weight]) {
             return Reference.rms_norm(x, weight, eps);
         }
         apply(x, rms_norm::RmsNorm::new(self, weight, eps))
@@ -138,7 +157,7 @@ impl Ops for Cuda {
     }
 
     fn target_log_probs(&self, hidden: &Tensor, head: &Weight, targets: &Tensor) -> Result<Tensor> {
-        if !can_take(hidden, &[head]) {
+        if !self.takes("head and loss", hidden, &[head]) {
             return Reference.target_log_probs(hidden, head, targets);
         }
         apply(hidden, target_log_probs::TargetLogProbs::new(self, head, targets)?)
@@ -152,7 +171,7 @@ impl Ops for Cuda {
         mask: Option<&Tensor>,
     ) -> Result<Tensor> {
         let is_training = hidden.track_op() && head.tensor.is_variable();
-        if !is_training || !can_take(hidden, &[head]) {
+        if !is_training || !self.takes("head and loss", hidden, &[head]) {
             return summed_loss(self.target_log_probs(hidden, head, targets)?, mask);
         }
         apply(hidden, next_token_loss::NextTokenLoss::new(self, head, targets, mask)?)
@@ -167,7 +186,12 @@ impl Ops for Cuda {
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
         let AttentionBranch { norm, q, k, v, o } = branch;
-        if store.remembers() || !can_take(x, &[norm, q, k, v, o]) || !all_or_none_trained(&[q, k, v]) {
+        if store.remembers() {
+            self.fallbacks
+                .record("attention with a cache: no kernel of a GPU; runs on reference operations, slower".into());
+            return branch.compose(self, x, eps, layout, store);
+        }
+        if !self.takes("attention branch", x, &[norm, q, k, v, o]) || !all_or_none_trained(&[q, k, v]) {
             return branch.compose(self, x, eps, layout, store);
         }
         apply(x, attention_branch::AttentionBranchOp::new(self, branch, eps, x, layout)?)
@@ -175,7 +199,7 @@ impl Ops for Cuda {
 
     fn feed_forward_branch(&self, x: &Tensor, branch: &FeedForwardBranch, eps: f64) -> Result<Tensor> {
         let FeedForwardBranch { norm, gate, up, down } = branch;
-        if !can_take(x, &[norm, gate, up, down]) || !all_or_none_trained(&[gate, up]) {
+        if !self.takes("feed-forward branch", x, &[norm, gate, up, down]) || !all_or_none_trained(&[gate, up]) {
             return branch.compose(self, x, eps);
         }
         apply(x, feed_forward_branch::FeedForwardBranchOp::new(self, branch, eps, x)?)
@@ -194,14 +218,6 @@ impl Ops for Cuda {
     }
 }
 // ANCHOR_END: ops
-
-/// Whether the kernels can work on an input and weights: f32, and no weight is the result of other operations, whose gradient candle's graph
-/// would want to have.
-fn can_take(x: &Tensor, weights: &[&Weight]) -> bool {
-    let is_f32 = x.dtype() == DType::F32 && weights.iter().all(|weight| weight.tensor.dtype() == DType::F32);
-    let has_derived = weights.iter().any(|weight| weight.tensor.track_op() && !weight.tensor.is_variable());
-    is_f32 && !has_derived && weights.iter().all(|weight| weight.tensor.is_contiguous())
-}
 
 /// Gradients of a stack are one product.
 fn all_or_none_trained(weights: &[&Weight]) -> bool {
