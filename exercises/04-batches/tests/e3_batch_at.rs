@@ -3,7 +3,7 @@
 use ex_batches::e3_batch_at::{batch_at, epoch_order};
 
 fn batches(n_sequences: u32, batch_size: usize, numbers: std::ops::Range<u64>) -> Vec<Vec<u32>> {
-    numbers.map(|k| batch_at(n_sequences, batch_size, 7, k).expect("there are enough sequences")).collect()
+    numbers.map(|k| batch_at(n_sequences, batch_size, 7, k).unwrap_or_default()).collect()
 }
 
 #[test]
