@@ -20,6 +20,7 @@
 
 pub mod atomic_file;
 pub mod build;
+mod compression;
 pub mod decontaminate;
 pub mod document;
 pub mod exact_dedup;
