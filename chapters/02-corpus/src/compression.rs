@@ -7,6 +7,7 @@
 //! goes on at the next, and a [`Gap`] remembers the place in the decompressed stream. Memory is the decoder's window,
 //! whatever the file unpacks to.
 
+mod dictionary;
 mod members;
 
 pub(crate) use members::Gap;
@@ -42,7 +43,10 @@ impl ByteStream {
         file.seek(SeekFrom::Start(0))?;
         let source = match Codec::of(&magic) {
             None => Source::Plain(file),
-            Some(codec) => {
+            Some(mut codec) => {
+                if let Codec::Zstd { dictionary } = &mut codec {
+                    *dictionary = dictionary::read(&mut file)?;
+                }
                 let compressed = BufReader::with_capacity(READ_BYTES, file);
                 Source::Compressed(Box::new(Members::new(codec, compressed)))
             }

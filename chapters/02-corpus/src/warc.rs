@@ -14,11 +14,12 @@
 //! ```
 //!
 //! In a `.warc.gz` every record is a gzip member of its own, and the members follow one another: a damaged member costs
-//! one record, not the rest of the file. [`WarcReader`] reads both; [`WarcWriter`] writes both.
+//! one record, not the rest of the file. The same holds for the frames of a `.warc.zst`. [`WarcReader`] reads all three;
+//! [`WarcWriter`] writes the first two.
 //!
-//! What is refused: records above a size limit, truncated and malformed ones, and bodies in an encoding other than
-//! gzip. Each is reported as a [`WarcProblem`] with its byte offset, and reading goes on at the next `WARC/1.` line.
+//! What is refused: records above a size limit, truncated and malformed ones, and bodies in an unknown encoding. Each is reported as a [`WarcProblem`] with its byte offset, and reading goes on at the next `WARC/1.` line.
 
+mod coding;
 mod http;
 mod reader;
 mod writer;

@@ -1,12 +1,9 @@
 //! Takes the payload out of an HTTP/1.x response as it stands in a WARC record (RFC 9112).
 //!
 //! Common Crawl stores bodies already decoded; wget and browsers' archives store them as they came over the wire, in
-//! chunks or compressed. Both are handled: `Transfer-Encoding: chunked`, and `Content-Encoding: gzip` up to a size limit.
+//! chunks or compressed. Both are handled: the chunks here, compression in [`super::coding`].
 
-use std::io::Read;
-
-use flate2::read::MultiGzDecoder;
-
+use super::coding::decode_body;
 use super::reader::{header_value, split_header};
 
 /// The parts of a response that a corpus needs.
@@ -35,14 +32,7 @@ pub(super) fn parse_response(block: &[u8], max_bytes: usize) -> Result<HttpRespo
         // Some crawlers join the chunks but keep the header line; such a body is already what we want.
         body = join_chunks(&body).unwrap_or(body);
     }
-    let encoding = header_value(&header, "content-encoding").unwrap_or_default().to_ascii_lowercase();
-    match encoding.as_str() {
-        "" | "identity" => {}
-        // Likewise: decoded by the crawler, header kept.
-        "gzip" | "x-gzip" if !body.starts_with(&[0x1f, 0x8b]) => {}
-        "gzip" | "x-gzip" => body = gunzip(&body, max_bytes)?,
-        other => return Err(format!("its Content-Encoding is {other}; only gzip is read")),
-    }
+    let body = decode_body(body, header_value(&header, "content-encoding").unwrap_or_default(), max_bytes)?;
     Ok(HttpResponse { status, content_type, body })
 }
 
@@ -67,14 +57,4 @@ fn join_chunks(mut body: &[u8]) -> Option<Vec<u8>> {
         body = &body[n_bytes..];
         body = body.strip_prefix(b"\r\n").or_else(|| body.strip_prefix(b"\n"))?;
     }
-}
-
-fn gunzip(body: &[u8], max_bytes: usize) -> Result<Vec<u8>, String> {
-    let mut plain = Vec::new();
-    let limit = max_bytes as u64 + 1;
-    MultiGzDecoder::new(body).take(limit).read_to_end(&mut plain).map_err(|error| format!("its gzip body: {error}"))?;
-    if plain.len() > max_bytes {
-        return Err(format!("its gzip body unpacks to more than {max_bytes} bytes"));
-    }
-    Ok(plain)
 }

@@ -14,6 +14,7 @@ use super::{RecordKind, WarcProblem, WarcRecord};
 use crate::compression::{ByteStream, Gap};
 
 const RECORD_START: &[u8] = b"WARC/1.";
+const LINE_OF_RECORD_START: &[u8] = b"\nWARC/1.";
 /// What follows every record.
 const SEPARATOR: &[u8] = b"\r\n\r\n";
 const MAX_HEADER_BYTES: usize = 64 << 10;
@@ -92,10 +93,7 @@ impl WarcReader {
     /// Moves to the next line that begins with `WARC/1.`, or to the end.
     fn resynchronise(&mut self) -> io::Result<()> {
         loop {
-            let found = self
-                .unread()
-                .windows(RECORD_START.len() + 1)
-                .position(|window| window[0] == b'\n' && &window[1..] == RECORD_START);
+            let found = memchr::memmem::find(self.unread(), LINE_OF_RECORD_START);
             if let Some(at) = found {
                 self.start += at + 1;
                 return Ok(());
