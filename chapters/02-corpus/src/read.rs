@@ -18,7 +18,7 @@ pub use jsonl::{read_jsonl, write_jsonl};
 pub use listing::{FileKind, InputFile, Listing, list};
 pub use records::{Record, Records};
 
-pub(crate) use records::from_warc;
+pub(crate) use records::{from_warc, note_charset};
 
 use std::fmt;
 use std::io;

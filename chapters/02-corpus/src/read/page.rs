@@ -3,8 +3,10 @@
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+use super::records::note_charset;
 use super::{Record, Skipped, file_url};
 use crate::Document;
+use crate::charset;
 use crate::compression::ByteStream;
 use crate::html::MAX_HTML_BYTES;
 
@@ -23,7 +25,8 @@ pub(super) fn read(input: BufReader<ByteStream>, file: &Path, id: &str) -> Resul
     if let Some(gap) = input.get_mut().get_mut().take_gap_before(u64::MAX) {
         return Err(skip(gap.reason));
     }
-    let html = String::from_utf8_lossy(&bytes).into_owned();
-    let document = Document::new(id, file_url(file), html);
+    let (html, encoding) = charset::decode_html(&bytes, charset::Hints::default());
+    let mut document = Document::new(id, file_url(file), html);
+    note_charset(&mut document, encoding);
     Ok(Record { document, is_html: true, file: file.to_owned(), offset: 0 })
 }

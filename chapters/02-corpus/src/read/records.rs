@@ -14,6 +14,7 @@ use super::listing::{FileKind, InputFile};
 use super::{Skipped, jsonl, page, text};
 use crate::Document;
 use crate::compression::ByteStream;
+use crate::html::Extracted;
 use crate::rustdoc::extract_page;
 use crate::warc::{WarcReader, WarcRecord};
 
@@ -38,7 +39,11 @@ impl Record {
     /// When there is no text.
     pub fn extract(mut self) -> Result<Document, Skipped> {
         if self.is_html {
-            self.document.text = extract_page(&self.document.text).text;
+            let Extracted { text, title, licence, robots, .. } = extract_page(&self.document.text);
+            self.document.text = text;
+            for (name, value) in [("title", title), ("licence", licence), ("robots", robots)] {
+                self.document.metadata.extend(value.map(|value| (name.to_owned(), value.into())));
+            }
         }
         if self.document.text.trim().is_empty() {
             return Err(Skipped::new(&self.file, self.offset, "no text in it"));
@@ -111,4 +116,11 @@ pub(crate) fn from_warc(record: WarcRecord, file: &Path, file_id: &str) -> Resul
     let offset = record.offset;
     let is_html = record.is_html().map_err(|reason| Skipped::new(file, offset, reason))?;
     Ok(Record { document: record.into_document(file_id), is_html, file: file.to_owned(), offset })
+}
+
+/// Remembers an encoding other than UTF-8: when a text looks broken, it is the first thing to know.
+pub(crate) fn note_charset(document: &mut Document, encoding: &str) {
+    if encoding != "UTF-8" {
+        document.metadata.insert("charset".to_owned(), encoding.into());
+    }
 }

@@ -6,11 +6,16 @@
 //! that is where the next record hides when a crawler died half way through a write. A record above
 //! [`WarcReader::MAX_RECORD_BYTES`] is passed over by the same search, so a wrong length never costs more than a record.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::http::{media_type, parse_response};
+use serde_json::Value;
+
+use super::http::{charset, media_type, parse_response};
 use super::{RecordKind, WarcProblem, WarcRecord};
+use crate::charset::{Hints, decode_html, decode_text};
 use crate::compression::{ByteStream, Gap};
 
 const RECORD_START: &[u8] = b"WARC/1.";
@@ -253,26 +258,41 @@ fn page(header: &str, block: &[u8], offset: u64) -> Result<Step, String> {
         date: field("warc-date"),
         http_status: None,
         content_type: media_type(&field("content-type")),
+        identified: identified(header),
         text: String::new(),
+        charset: "",
         offset,
     };
-    if kind == RecordKind::Response {
+    let (body, http_charset) = if kind == RecordKind::Response {
         let response = parse_response(block, WarcReader::MAX_RECORD_BYTES)?;
         record.http_status = response.status;
         record.content_type = response.content_type;
-        record.text = lossy(&response.body);
+        (Cow::Owned(response.body), response.charset)
     } else {
-        record.text = lossy(block);
-    }
+        (Cow::Borrowed(block), charset(&field("content-type")))
+    };
+    let hints = Hints { http_charset: http_charset.as_deref(), url: &record.url };
+    (record.text, record.charset) = match record.is_html() {
+        Ok(true) => decode_html(&body, hints),
+        _ => decode_text(&body, hints),
+    };
     Ok(Step::Page(record))
+}
+
+/// Header lines that say what the crawler found out, under the names that documents have for them.
+fn identified(header: &str) -> BTreeMap<String, Value> {
+    let known = [
+        ("warc-identified-payload-type", "payload_type"),
+        ("warc-identified-content-language", "language"),
+        ("warc-truncated", "truncated"),
+    ];
+    let found =
+        known.into_iter().filter_map(|(line, name)| Some((name.to_owned(), header_value(header, line)?.into())));
+    found.collect()
 }
 
 fn trim_brackets(value: &str) -> &str {
     value.strip_prefix('<').and_then(|value| value.strip_suffix('>')).unwrap_or(value)
-}
-
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Splits at the first empty line: the header with its last line end, and what follows the empty line.
