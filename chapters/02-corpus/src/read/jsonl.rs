@@ -17,7 +17,7 @@ use crate::atomic_file::AtomicFile;
 use crate::compression::ByteStream;
 
 /// Longer lines are skipped; bounds memory.
-const MAX_LINE_BYTES: usize = 64 << 20;
+const MAX_LINE_BYTES: usize = 32 << 20;
 
 /// Writes documents to a temporary name, forces them to disk, and renames.
 ///
@@ -192,7 +192,7 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<u64> {
         if available.is_empty() {
             return Ok(n_skipped);
         }
-        let line_end = available.iter().position(|byte| *byte == b'\n');
+        let line_end = memchr::memchr(b'\n', available);
         let n = line_end.map_or(available.len(), |at| at + 1);
         input.consume(n);
         n_skipped += n as u64;

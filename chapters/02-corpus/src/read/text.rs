@@ -134,6 +134,9 @@ fn judge(text: String, encoding: &'static Encoding) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err("no text in it".to_owned());
     }
+    if text.contains('\0') {
+        return Err("not text: it holds zero bytes".to_owned());
+    }
     let n_chars = text.chars().count();
     let n_bad = charset::n_malformed(&text);
     // One is the character at which a cut file ends.
@@ -143,8 +146,8 @@ fn judge(text: String, encoding: &'static Encoding) -> Result<String, String> {
             "not text: {n_bad} of {n_chars} characters cannot be read as {name}, the likeliest encoding"
         ));
     }
-    let n_control = text.chars().filter(|char| char.is_control() && !char.is_whitespace()).count();
-    if text.contains('\0') || n_control as f64 > MAX_BAD_SHARE * n_chars as f64 {
+    let n_control = text.bytes().filter(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()).count();
+    if n_control as f64 > MAX_BAD_SHARE * n_chars as f64 {
         return Err(format!("not text: {n_control} of its {n_chars} characters are control characters"));
     }
     Ok(text)
