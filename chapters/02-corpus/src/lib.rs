@@ -7,6 +7,7 @@
 //! | [`document`] | the unit every stage passes on |
 //! | [`world`] | an invented world of towns and facts, and its noisy crawl with the truth about every page |
 //! | [`warc`], [`html`], [`rustdoc`], [`read`] | reading: archives, pages, Rust's own documentation, folders |
+//! | [`charset`] | from bytes in any encoding to text |
 //! | [`words`] | what counts as a word, for every stage that compares texts |
 //! | [`language`], [`quality`], [`pii`] | filters that look at one page |
 //! | [`exact_dedup`], [`minhash`] | filters that compare pages |
@@ -20,6 +21,8 @@
 
 pub mod atomic_file;
 pub mod build;
+pub mod charset;
+mod compression;
 pub mod decontaminate;
 pub mod document;
 pub mod exact_dedup;

@@ -14,12 +14,12 @@
 //! ```
 //!
 //! In a `.warc.gz` every record is a gzip member of its own, and the members follow one another: a damaged member costs
-//! one record, not the rest of the file. [`WarcReader`] reads both; [`WarcWriter`] writes both.
+//! one record, not the rest of the file. The same holds for the frames of a `.warc.zst`. [`WarcReader`] reads all three;
+//! [`WarcWriter`] writes the first two.
 //!
-//! What is refused: records above a size limit, truncated and malformed ones, and bodies in an encoding other than
-//! gzip. Each is reported as a [`WarcProblem`] with its byte offset, and reading goes on at the next `WARC/1.` line.
+//! What is refused: records above a size limit, truncated and malformed ones, and bodies in an unknown encoding. Each is reported as a [`WarcProblem`] with its byte offset, and reading goes on at the next `WARC/1.` line.
 
-mod gzip;
+mod coding;
 mod http;
 mod reader;
 mod writer;
@@ -27,9 +27,13 @@ mod writer;
 pub use reader::WarcReader;
 pub use writer::WarcWriter;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::document::Document;
+use crate::read::note_charset;
 
 /// A record that holds a page. Records of other types (`request`, `warcinfo`, `metadata`, …) are passed over.
 // ANCHOR: warc_record
@@ -47,8 +51,12 @@ pub struct WarcRecord {
     pub http_status: Option<u16>,
     /// Media type of the payload in lower case, without parameters: `text/html`; empty if absent.
     pub content_type: String,
-    /// The payload, HTTP header removed, decoded as UTF-8; bytes that are not UTF-8 become U+FFFD.
+    /// What the crawler found out about the payload: its type by its content, its languages, why it is cut off.
+    pub identified: BTreeMap<String, Value>,
+    /// The payload, HTTP header removed, decoded; malformed bytes become U+FFFD.
     pub text: String,
+    /// Name of the encoding it was in: `UTF-8`.
+    pub charset: &'static str,
     /// Byte offset of the record in the (decompressed) stream.
     pub offset: u64,
 }
@@ -73,9 +81,14 @@ impl WarcRecord {
 
     /// The document with the record's text as it is; a record without id is named `file_id#offset`.
     pub fn into_document(self, file_id: &str) -> Document {
-        let Self { id, url, text, offset, .. } = self;
+        let Self { id, url, text, offset, mut identified, date, charset, .. } = self;
         let id = if id.is_empty() { format!("{file_id}#{offset}") } else { id };
-        Document::new(id, url, text)
+        if !date.is_empty() {
+            identified.insert("date".to_owned(), date.into());
+        }
+        let mut document = Document { id, url, text, metadata: identified };
+        note_charset(&mut document, charset);
+        document
     }
 }
 

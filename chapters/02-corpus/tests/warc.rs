@@ -263,15 +263,15 @@ fn http_headers_chunks_and_gzip_are_taken_off() {
         response("200 OK\r\nContent-Encoding: gzip", &gzip(b"unpacked")),
         response("200 OK\r\nTransfer-Encoding: chunked", b"joined already"),
         response("404 Not Found\r\ncontent-TYPE: text/plain", b"gone"),
-        response("200 OK\r\nContent-Encoding: br", b"??"),
+        response("200 OK\r\nContent-Encoding: lzma", b"??"),
         response("200 OK", b"caf\xe9"),
     ]
     .concat();
     let items = read_bytes(&file);
-    assert_eq!(texts(&items), ["hello, world", "unpacked", "joined already", "gone", "caf\u{fffd}"]);
+    assert_eq!(texts(&items), ["hello, world", "unpacked", "joined already", "gone", "café"]);
     assert_eq!(items[3].as_ref().unwrap().http_status, Some(404));
     assert_eq!(items[3].as_ref().unwrap().content_type, "text/plain");
-    assert!(reasons(&items)[0].1.contains("br"), "{items:?}");
+    assert!(reasons(&items)[0].1.contains("lzma"), "{items:?}");
 }
 
 #[test]
