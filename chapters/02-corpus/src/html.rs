@@ -14,10 +14,12 @@ mod density;
 mod landmarks;
 mod nesting;
 mod role;
+mod speed;
 mod text;
 
 pub(crate) use density::Links;
 pub(crate) use landmarks::Landmarks;
+pub use speed::seconds;
 pub(crate) use text::render;
 
 use nesting::limit_nesting;
