@@ -1,16 +1,20 @@
 //! The paragraphs, headings, items and code blocks of a page, and how they are joined.
 
 /// One paragraph, heading, item, row or code block.
+#[derive(Debug, Default)]
 pub(super) struct Block {
     pub text: String,
     pub heading: Option<u8>,
     /// Follows a block of the same sort on the next line, without an empty line between.
     pub is_tight: bool,
     pub is_term: bool,
+    /// An item of a list of links that may be content.
+    pub is_menu: bool,
 }
 
 /// Joins blocks by an empty line, items of a list and rows of a table by a line end; headings without a section go.
 pub(super) fn join(mut blocks: Vec<Block>) -> String {
+    drop_outer_menus(&mut blocks);
     drop_empty_headings(&mut blocks);
     let mut text = String::new();
     let mut was_tight = false;
@@ -23,6 +27,26 @@ pub(super) fn join(mut blocks: Vec<Block>) -> String {
     }
     text
 }
+
+/// Removes lists of links that do not stand between paragraphs, each with the heading above it. A list of links in the
+/// middle of a text is a part of it; before and after the text it leads to other pages.
+fn drop_outer_menus(blocks: &mut Vec<Block>) {
+    let is_paragraph = |block: &Block| {
+        block.heading.is_none() && !block.is_menu && !block.is_tight && block.text.len() >= MIN_PARAGRAPH_BYTES
+    };
+    let Some(first) = blocks.iter().position(is_paragraph) else { return };
+    let last = blocks.iter().rposition(is_paragraph).unwrap_or(first);
+    let is_outer = |at: usize| at < first || at > last;
+    let is_menu: Vec<bool> = (0..blocks.len()).map(|at| is_outer(at) && blocks[at].is_menu).collect();
+    let mut at = 0;
+    blocks.retain(|block| {
+        let introduces_menu = block.heading.is_some_and(|level| level > 1) && is_menu.get(at + 1) == Some(&true);
+        at += 1;
+        !is_menu[at - 1] && !introduces_menu
+    });
+}
+
+const MIN_PARAGRAPH_BYTES: usize = 60;
 
 /// Removes headings (below the title) whose section was dropped: the next block is no deeper heading and no text.
 fn drop_empty_headings(blocks: &mut Vec<Block>) {
