@@ -14,6 +14,7 @@ pub(super) struct Block {
 
 /// Joins blocks by an empty line, items of a list and rows of a table by a line end; headings without a section go.
 pub(super) fn join(mut blocks: Vec<Block>) -> String {
+    drop_kickers(&mut blocks);
     drop_outer_menus(&mut blocks);
     drop_empty_headings(&mut blocks);
     let mut text = String::new();
@@ -26,6 +27,16 @@ pub(super) fn join(mut blocks: Vec<Block>) -> String {
         was_tight = block.is_tight;
     }
     text
+}
+
+/// Removes short lines above the headline: a section's name, a brand, a path of pages.
+fn drop_kickers(blocks: &mut Vec<Block>) {
+    let Some(mut n_above) = blocks.iter().position(|block| block.heading == Some(1)) else { return };
+    blocks.retain(|block| {
+        let is_above = n_above > 0;
+        n_above = n_above.saturating_sub(1);
+        !is_above || block.text.len() >= MIN_PARAGRAPH_BYTES
+    });
 }
 
 /// Removes lists of links that do not stand between paragraphs, each with the heading above it. A list of links in the

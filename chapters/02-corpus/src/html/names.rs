@@ -100,7 +100,7 @@ const COMMENT_WORDS: [&str; 7] =
     ["comment-list", "comment-respond", "commentlist", "comments", "disqus", "respond", "user-comments"];
 
 /// Sorted, for the search.
-const BOILERPLATE_WORDS: [&str; 117] = [
+const BOILERPLATE_WORDS: [&str; 120] = [
     "about-author",
     "ad",
     "addthis",
@@ -142,6 +142,8 @@ const BOILERPLATE_WORDS: [&str; 117] = [
     "lightbox",
     "login",
     "masthead",
+    "member-only",
+    "members-only",
     "menu",
     "modal",
     "more-albums",
@@ -177,6 +179,7 @@ const BOILERPLATE_WORDS: [&str; 117] = [
     "postprofile",
     "print-link",
     "printfooter",
+    "product-tax",
     "promo",
     "promotion",
     "ranking",
