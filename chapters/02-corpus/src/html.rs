@@ -78,7 +78,7 @@ fn main_text(body: NodeRef<'_, Node>, main: Option<NodeRef<'_, Node>>, title: Op
     let main = main.filter(|main| prose.of(*main) as f64 >= MIN_MAIN_SHARE * prose.of(body) as f64);
     let content = prose.content(main.unwrap_or(body));
     let text = render(content, Links::DropDense, is_dropped);
-    let text = with_lead(text, &lead(body, content, title, &prose, is_dropped));
+    let text = with_lead(text, &lead(body, content, title, &visible, is_dropped));
     if text.len() >= SHORT_TEXT_BYTES {
         return text;
     }
@@ -172,6 +172,7 @@ fn max_share(node: NodeRef<'_, Node>, element: &Element) -> Option<f64> {
         "sup" if element.classes().any(|class| matches!(class, "reference" | "footnote-ref")) => return Some(0.4),
         "div" | "dl" | "figure" | "header" | "li" | "ol" | "p" | "section" | "span" | "table" | "td" | "tr" | "ul"
         | "a" => {}
+        name if name.contains('-') => {}
         _ => return None,
     }
     if is_gutter(element) {

@@ -15,7 +15,7 @@ pub(super) struct Block {
 /// Joins blocks by an empty line, items of a list and rows of a table by a line end; headings without a section go.
 pub(super) fn join(mut blocks: Vec<Block>) -> String {
     drop_kickers(&mut blocks);
-    drop_outer_menus(&mut blocks);
+    drop_menus(&mut blocks);
     drop_empty_headings(&mut blocks);
     let mut text = String::new();
     let mut was_tight = false;
@@ -39,21 +39,34 @@ fn drop_kickers(blocks: &mut Vec<Block>) {
     });
 }
 
-/// Removes lists of links that do not stand between paragraphs, each with the heading above it. A list of links in the
-/// middle of a text is a part of it; before and after the text it leads to other pages.
-fn drop_outer_menus(blocks: &mut Vec<Block>) {
+/// Removes lists of links that are no part of the text, each with the heading above it. A list in the middle of a text,
+/// which a heading or a colon introduces, is a part of it, and so are all of them on a page that is mainly links.
+fn drop_menus(blocks: &mut Vec<Block>) {
     let is_paragraph = |block: &Block| {
         block.heading.is_none() && !block.is_menu && !block.is_tight && block.text.len() >= MIN_PARAGRAPH_BYTES
     };
-    let Some(first) = blocks.iter().position(is_paragraph) else { return };
-    let last = blocks.iter().rposition(is_paragraph).unwrap_or(first);
-    let is_outer = |at: usize| at < first || at > last;
-    let is_menu: Vec<bool> = (0..blocks.len()).map(|at| is_outer(at) && blocks[at].is_menu).collect();
+    let n_bytes = |is_it: &dyn Fn(&Block) -> bool| -> usize {
+        blocks.iter().filter(|block| is_it(block)).map(|block| block.text.len()).sum()
+    };
+    let n_text_bytes = n_bytes(&|block| block.heading.is_none() && !block.is_menu);
+    if n_bytes(&|block| block.is_menu) > n_text_bytes {
+        return;
+    }
+    let first = blocks.iter().position(is_paragraph).unwrap_or(blocks.len());
+    let last = blocks.iter().rposition(is_paragraph).unwrap_or_default();
+    let mut is_introduced = false;
+    let mut is_dropped: Vec<bool> = Vec::with_capacity(blocks.len());
+    for (at, block) in blocks.iter().enumerate() {
+        if !block.is_menu {
+            is_introduced = block.heading.is_some() || block.text.ends_with([':', '：']);
+        }
+        is_dropped.push(block.is_menu && !(is_introduced && first < at && at < last));
+    }
     let mut at = 0;
     blocks.retain(|block| {
-        let introduces_menu = block.heading.is_some_and(|level| level > 1) && is_menu.get(at + 1) == Some(&true);
+        let introduces_menu = block.heading.is_some_and(|level| level > 1) && is_dropped.get(at + 1) == Some(&true);
         at += 1;
-        !is_menu[at - 1] && !introduces_menu
+        !is_dropped[at - 1] && !introduces_menu
     });
 }
 

@@ -30,22 +30,28 @@ pub(super) fn lead(
         return lead;
     }
     let title = title.unwrap_or_default().to_lowercase();
-    let is_dropped = |node: NodeRef<'_, Node>| {
-        let mut path = std::iter::once(node).chain(node.ancestors());
+    let is_dropped = |node: NodeRef<'_, Node>, until: Option<NodeRef<'_, Node>>| {
+        let mut path = std::iter::once(node).chain(node.ancestors()).take_while(|node| Some(*node) != until);
         // The header of the whole page may hold the headline.
         path.any(|node| node.value().as_element().is_some_and(|it| it.name() != "header" && drops(node, it)))
     };
     let mut best_rank = 0;
+    let mut headline: Option<NodeRef<'_, Node>> = None;
     for node in body.descendants().take_while(|node| *node != content) {
         if let Some(level) = level(node) {
             let text = collapsed_text(node);
             let is_titled = title.contains(&text.to_lowercase());
             let rank = if is_titled { 2 } else { usize::from(level == 1) };
-            if rank > 0 && rank >= best_rank && !text.is_empty() && !is_dropped(node) {
+            // A box that holds the headline is none of the boilerplate that its name says.
+            if rank > 0 && rank >= best_rank && !text.is_empty() && (is_titled || !is_dropped(node, None)) {
+                headline = Some(node);
                 best_rank = rank;
                 lead = Lead { headline: Some(text), standfirst: Vec::new() };
             }
-        } else if best_rank > 0 && is_sentence_box(node, prose) && !is_dropped(node) {
+        } else if let Some(headline) = headline
+            && is_sentence_box(node, prose)
+            && !is_dropped(node, common_ancestor(headline, node))
+        {
             let text = collapsed_text(node);
             if text.ends_with(['.', '!', '?', '…', '”', '。', '！', '？', '؟', '।']) {
                 lead.standfirst.push(text);
@@ -72,9 +78,13 @@ pub(super) fn with_lead(text: String, lead: &Lead) -> String {
 fn level(node: NodeRef<'_, Node>) -> Option<usize> {
     match node.value().as_element()?.name() {
         "h1" => Some(1),
-        "h2" => Some(2),
+        "h2" | "h3" => Some(2),
         _ => None,
     }
+}
+
+fn common_ancestor<'a>(a: NodeRef<'a, Node>, b: NodeRef<'a, Node>) -> Option<NodeRef<'a, Node>> {
+    b.ancestors().find(|node| a.ancestors().any(|other| other == *node))
 }
 
 /// An element with prose and without inner elements that hold it: a paragraph, whatever it is called.

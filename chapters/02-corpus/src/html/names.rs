@@ -15,8 +15,13 @@ pub(super) enum Named {
     Comments,
 }
 
-/// What class and id say of an element, if they say anything.
+/// What class and id say of an element, if they say anything; of a custom element (`<amp-ad>`), its own name too.
 pub(super) fn named(element: &Element) -> Option<Named> {
+    if element.name().contains('-')
+        && let Some(named) = named_by_words(element.name())
+    {
+        return Some(named);
+    }
     [element.attr("class"), element.attr("id")].into_iter().flatten().find_map(|names| {
         names.split_ascii_whitespace().find_map(|name| {
             if HIDING_CLASSES.contains(&name) { Some(Named::Boilerplate) } else { named_by_words(name) }

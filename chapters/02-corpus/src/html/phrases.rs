@@ -1,4 +1,5 @@
-//! Short lines that are furniture wherever they stand: labels of buttons, notices of rights, marks of an advertisement.
+//! Short lines that are furniture wherever they stand: labels of buttons, notices of rights, marks of an
+//! advertisement, counts of readers.
 //!
 //! The list is English, short and ours. Only a whole block counts, never a part of a sentence.
 
@@ -23,6 +24,12 @@ pub(super) fn phrase(line: &str) -> Option<Phrase> {
     if CALLS.contains(&line.as_str()) {
         return Some(Phrase::Call);
     }
+    if let [count, what] = *line.split(' ').collect::<Vec<_>>()
+        && count.starts_with(|c: char| c.is_ascii_digit())
+        && COUNTED.contains(&what)
+    {
+        return Some(Phrase::Furniture);
+    }
     let is_notice = line.starts_with('©') || line.starts_with("copyright ") || line.ends_with("all rights reserved");
     (is_notice || LABELS.contains(&line.as_str())).then_some(Phrase::Furniture)
 }
@@ -31,6 +38,22 @@ pub(super) fn phrase(line: &str) -> Option<Phrase> {
 const MAX_LINE_BYTES: usize = 120;
 
 const CALLS: [&str; 6] = ["ad", "advertisement", "sign up", "sign up now", "subscribe", "subscribe now"];
+
+/// What sites count: *412 views*.
+const COUNTED: [&str; 12] = [
+    "answers",
+    "comments",
+    "followers",
+    "likes",
+    "photos",
+    "points",
+    "reactions",
+    "replies",
+    "reviews",
+    "shares",
+    "views",
+    "votes",
+];
 
 const LABELS: [&str; 14] = [
     "back to top",
