@@ -12,15 +12,25 @@
 mod blocks;
 mod density;
 mod landmarks;
+mod lead;
+mod names;
 mod nesting;
+mod phrases;
+mod prose;
 mod role;
+mod speed;
 mod text;
+mod verbatim;
 
 pub(crate) use density::Links;
 pub(crate) use landmarks::Landmarks;
+pub use speed::seconds;
 pub(crate) use text::render;
 
+use lead::{lead, with_lead};
+use names::{Named, is_gutter, named};
 use nesting::limit_nesting;
+use prose::Prose;
 
 use ego_tree::NodeRef;
 use scraper::Html;
@@ -52,36 +62,38 @@ pub struct Extracted {
 pub fn extract(html: &str) -> Extracted {
     let page = parse(html);
     let Landmarks { title, lang, licence, robots, main, body } = Landmarks::find(&page);
-    let strict =
-        |root| render(root, Links::DropDense, |node, element| is_invisible(element) || is_boilerplate(node, element));
-    let mut text = String::new();
-    // Each next attempt trusts the page's own names less. It wins only where the one before clearly missed the content.
-    if let Some(main) = main {
-        text = strict(main);
-    }
-    if let Some(body) = body {
-        if text.len() < SHORT_TEXT_BYTES && main != Some(body) {
-            text = better(text, strict(body));
-        }
-        if text.len() < SHORT_TEXT_BYTES {
-            text = better(
-                text,
-                render(body, Links::DropDense, |_, element| is_invisible(element) || is_furniture(element)),
-            );
-        }
-    }
+    let text = body.map_or_else(String::new, |body| main_text(body, main, title.as_deref()));
     Extracted { title, lang, licence, robots, text }
+}
+
+fn main_text(body: NodeRef<'_, Node>, main: Option<NodeRef<'_, Node>>, title: Option<&str>) -> String {
+    let visible = Prose::measure(body, |_, element| is_invisible(element));
+    let n_visible = visible.of(body) as f64;
+    // Names and elements are evidence. Against too large a share of the page's prose they are not believed.
+    let is_dropped = |node: NodeRef<'_, Node>, element: &Element| {
+        is_invisible(element)
+            || max_share(node, element).is_some_and(|share| visible.of(node) as f64 <= share * n_visible)
+    };
+    let prose = Prose::measure(body, is_dropped);
+    let main = main.filter(|main| prose.of(*main) as f64 >= MIN_MAIN_SHARE * prose.of(body) as f64);
+    let content = prose.content(main.unwrap_or(body));
+    let text = render(content, Links::DropDense, is_dropped);
+    let text = with_lead(text, &lead(body, content, title, &visible, is_dropped));
+    if text.len() >= SHORT_TEXT_BYTES {
+        return text;
+    }
+    // So little may be a failure of the rules. Trusting them less wins only where they clearly missed the content.
+    let other = render(body, Links::DropDense, |_, element| is_invisible(element) || is_furniture(element));
+    if other.len() > CLEARLY_LONGER * text.len() { other } else { text }
 }
 // ANCHOR_END: extract
 
+/// A `<main>` with less of the page's prose is not believed.
+const MIN_MAIN_SHARE: f64 = 0.4;
 /// A text below this length may be a failure of the rules.
 const SHORT_TEXT_BYTES: usize = 200;
 /// How much longer another attempt must be to be believed.
 const CLEARLY_LONGER: usize = 4;
-
-fn better(text: String, other: String) -> String {
-    if other.len() > CLEARLY_LONGER * text.len() { other } else { text }
-}
 
 /// Parses a page of any size and depth.
 pub(crate) fn parse(html: &str) -> Html {
@@ -145,87 +157,36 @@ fn is_furniture(element: &Element) -> bool {
         })
 }
 
-/// Furniture, and what its name gives away as such.
+/// The largest share of a page's prose that an element may hold and still be dropped as boilerplate; `None` if nothing
+/// speaks against it.
 // ANCHOR: boilerplate
-fn is_boilerplate(node: NodeRef<'_, Node>, element: &Element) -> bool {
-    if is_furniture(element) || element.name() == "form" {
-        return true;
+fn max_share(node: NodeRef<'_, Node>, element: &Element) -> Option<f64> {
+    if is_furniture(element) {
+        return Some(0.6);
     }
-    if element.name() == "header" {
+    match element.name() {
+        "form" | "fieldset" | "label" | "legend" => return Some(0.4),
         // Inside an article the header holds the headline.
-        let is_inside =
-            |node: NodeRef<'_, Node>| node.value().as_element().is_some_and(|e| matches!(e.name(), "article" | "main"));
-        return !node.ancestors().any(is_inside);
+        "header" if !is_inside(node, &["article", "main"]) => return Some(0.4),
+        // The mark of a footnote is no word of the sentence.
+        "sup" if element.classes().any(|class| matches!(class, "reference" | "footnote-ref")) => return Some(0.4),
+        "div" | "dl" | "figure" | "header" | "li" | "ol" | "p" | "section" | "span" | "table" | "td" | "tr" | "ul"
+        | "a" => {}
+        name if name.contains('-') => {}
+        _ => return None,
     }
-    let may_be_named = matches!(element.name(), "div" | "dl" | "li" | "ol" | "p" | "section" | "table" | "ul");
-    may_be_named
-        && (element.attr("class").is_some_and(names_boilerplate) || element.attr("id").is_some_and(names_boilerplate))
-}
-
-/// Whether a class or id contains a word that only boilerplate bears: `site-nav`, `cookieBanner`, `share_buttons`.
-fn names_boilerplate(name: &str) -> bool {
-    let mut word = String::new();
-    let mut was_lower = false;
-    for c in name.chars().chain([' ']) {
-        let ends_word = !c.is_alphanumeric() || was_lower && c.is_uppercase();
-        if ends_word {
-            if BOILERPLATE_WORDS.contains(&word.as_str()) {
-                return true;
-            }
-            word.clear();
-        }
-        if c.is_alphanumeric() {
-            word.extend(c.to_lowercase());
-        }
-        was_lower = c.is_lowercase();
+    if is_gutter(element) {
+        return Some(1.0);
     }
-    false
+    match named(element)? {
+        // The colours of code have names like `comment`.
+        _ if is_inside(node, &["pre"]) => None,
+        Named::Boilerplate => Some(0.4),
+        Named::Comments => Some(0.8),
+    }
 }
 // ANCHOR_END: boilerplate
 
-const BOILERPLATE_WORDS: [&str; 44] = [
-    "ad",
-    "ads",
-    "adsense",
-    "advert",
-    "advertisement",
-    "advertising",
-    "banner",
-    "breadcrumb",
-    "breadcrumbs",
-    "comments",
-    "consent",
-    "cookie",
-    "cookies",
-    "disqus",
-    "footer",
-    "gdpr",
-    "hidden",
-    "login",
-    "masthead",
-    "menu",
-    "modal",
-    "nav",
-    "navbar",
-    "navigation",
-    "newsletter",
-    "overlay",
-    "pager",
-    "pagination",
-    "popup",
-    "promo",
-    "recommended",
-    "related",
-    "share",
-    "sharing",
-    "sidebar",
-    "signup",
-    "social",
-    "sponsor",
-    "sponsored",
-    "subscribe",
-    "subscription",
-    "toolbar",
-    "tooltip",
-    "widget",
-];
+fn is_inside(node: NodeRef<'_, Node>, names: &[&str]) -> bool {
+    node.ancestors().any(|node| node.value().as_element().is_some_and(|element| names.contains(&element.name())))
+}

@@ -216,8 +216,8 @@ fn deep_nesting_costs_neither_the_stack_nor_the_day() {
 
 #[test]
 fn depth_of_ordinary_pages_is_left_alone() {
-    let body = format!("{}<p>{PROSE}</p>{}<ul><li>after</li></ul>", "<div>".repeat(400), "</div>".repeat(400));
-    assert_eq!(text_of(&body), format!("{PROSE}\n\n- after"));
+    let body = format!("{}<p>{PROSE}</p>{}<ul><li>{MORE}</li></ul>", "<div>".repeat(400), "</div>".repeat(400));
+    assert_eq!(text_of(&body), format!("{PROSE}\n\n- {MORE}"));
 }
 
 #[test]

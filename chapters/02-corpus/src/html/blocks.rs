@@ -1,16 +1,21 @@
 //! The paragraphs, headings, items and code blocks of a page, and how they are joined.
 
 /// One paragraph, heading, item, row or code block.
+#[derive(Debug, Default)]
 pub(super) struct Block {
     pub text: String,
     pub heading: Option<u8>,
     /// Follows a block of the same sort on the next line, without an empty line between.
     pub is_tight: bool,
     pub is_term: bool,
+    /// An item of a list of links that may be content.
+    pub is_menu: bool,
 }
 
 /// Joins blocks by an empty line, items of a list and rows of a table by a line end; headings without a section go.
 pub(super) fn join(mut blocks: Vec<Block>) -> String {
+    drop_kickers(&mut blocks);
+    drop_menus(&mut blocks);
     drop_empty_headings(&mut blocks);
     let mut text = String::new();
     let mut was_tight = false;
@@ -23,6 +28,49 @@ pub(super) fn join(mut blocks: Vec<Block>) -> String {
     }
     text
 }
+
+/// Removes short lines above the headline: a section's name, a brand, a path of pages.
+fn drop_kickers(blocks: &mut Vec<Block>) {
+    let Some(mut n_above) = blocks.iter().position(|block| block.heading == Some(1)) else { return };
+    blocks.retain(|block| {
+        let is_above = n_above > 0;
+        n_above = n_above.saturating_sub(1);
+        !is_above || block.text.len() >= MIN_PARAGRAPH_BYTES
+    });
+}
+
+/// Removes lists of links that are no part of the text, each with the heading above it. A list in the middle of a text,
+/// which a heading or a colon introduces, is a part of it, and so are all of them on a page that is mainly links.
+fn drop_menus(blocks: &mut Vec<Block>) {
+    let is_paragraph = |block: &Block| {
+        block.heading.is_none() && !block.is_menu && !block.is_tight && block.text.len() >= MIN_PARAGRAPH_BYTES
+    };
+    let n_bytes = |is_it: &dyn Fn(&Block) -> bool| -> usize {
+        blocks.iter().filter(|block| is_it(block)).map(|block| block.text.len()).sum()
+    };
+    let n_text_bytes = n_bytes(&|block| block.heading.is_none() && !block.is_menu);
+    if n_bytes(&|block| block.is_menu) > n_text_bytes {
+        return;
+    }
+    let first = blocks.iter().position(is_paragraph).unwrap_or(blocks.len());
+    let last = blocks.iter().rposition(is_paragraph).unwrap_or_default();
+    let mut is_introduced = false;
+    let mut is_dropped: Vec<bool> = Vec::with_capacity(blocks.len());
+    for (at, block) in blocks.iter().enumerate() {
+        if !block.is_menu {
+            is_introduced = block.heading.is_some() || block.text.ends_with([':', '：']);
+        }
+        is_dropped.push(block.is_menu && !(is_introduced && first < at && at < last));
+    }
+    let mut at = 0;
+    blocks.retain(|block| {
+        let introduces_menu = block.heading.is_some_and(|level| level > 1) && is_dropped.get(at + 1) == Some(&true);
+        at += 1;
+        !is_dropped[at - 1] && !introduces_menu
+    });
+}
+
+const MIN_PARAGRAPH_BYTES: usize = 60;
 
 /// Removes headings (below the title) whose section was dropped: the next block is no deeper heading and no text.
 fn drop_empty_headings(blocks: &mut Vec<Block>) {

@@ -5,9 +5,10 @@
 //! using Shallow Text Features" (WSDM 2010), section 4.
 
 /// What becomes of blocks that are mostly links.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Links {
     /// Every block stays.
+    #[default]
     Keep,
     /// A block goes when more than [`MAX_LINK_SHARE`] of its characters are links and it has several of them, or when
     /// it is nothing but links.
@@ -16,6 +17,9 @@ pub(crate) enum Links {
 
 const MAX_LINK_SHARE: f64 = 0.5;
 const ALL_LINK_SHARE: f64 = 0.9;
+/// Without spaces, as all characters here.
+const MAX_CALL_CHARS: usize = 200;
+const MIN_TITLE_CHARS: usize = 14;
 pub(super) const SEVERAL_LINKS: usize = 3;
 
 /// Characters so far; the difference of two counts describes what lies between.
@@ -24,9 +28,22 @@ pub(super) struct Counts {
     pub n_chars: usize,
     pub n_link_chars: usize,
     pub n_links: usize,
+    /// Lines like *Sign up*.
+    pub n_calls: usize,
 }
 
 impl Counts {
+    /// Whether a small box calls for something: an advertisement, a newsletter.
+    pub fn is_call_since(self, before: Counts) -> bool {
+        self.n_calls > before.n_calls && self.n_chars - before.n_chars < MAX_CALL_CHARS
+    }
+
+    /// Whether the links are long enough for titles: *Registers and how to run out of them*, not *Contact*.
+    pub fn has_titles_since(self, before: Counts) -> bool {
+        let n_links = self.n_links - before.n_links;
+        n_links >= SEVERAL_LINKS && self.n_link_chars - before.n_link_chars >= MIN_TITLE_CHARS * n_links
+    }
+
     pub fn is_link_dense_since(self, before: Counts) -> bool {
         let n_chars = self.n_chars - before.n_chars;
         let share = (self.n_link_chars - before.n_link_chars) as f64 / n_chars.max(1) as f64;

@@ -62,7 +62,7 @@ impl<'a> Landmarks<'a> {
 }
 
 /// All text below `node`, white space collapsed.
-fn collapsed_text(node: NodeRef<'_, Node>) -> String {
+pub(super) fn collapsed_text(node: NodeRef<'_, Node>) -> String {
     let mut words = String::new();
     for text in node.descendants().filter_map(|node| node.value().as_text()) {
         words.push_str(text);

@@ -5,6 +5,9 @@
 //! a depth of 512 (Chromium's `kMaximumHTMLParserDOMTreeDepth`), and so does this scan, which runs before the parser:
 //! tags beyond the limit are cut out, their text stays. Inline formatting (`<b>`, `<em>`, `<font>`, …) and drawings
 //! (`<svg>`, `<math>`) are cut always, as no rule of the extractor looks at them.
+//!
+//! A link that was never closed is closed with the box around it: a parser reopens it in every later paragraph, and the
+//! whole rest of the page would be a link.
 
 use std::borrow::Cow;
 
@@ -13,11 +16,13 @@ pub(super) const MAX_DEPTH: usize = 512;
 /// `<code>` is reopened by parsers like `<b>`; more than this many unclosed ones are a mistake or an attack.
 const MAX_CODE_DEPTH: usize = 4;
 
-/// Returns `html` with at most [`MAX_DEPTH`] elements nested, and without formatting tags and drawings.
+/// Returns `html` with at most [`MAX_DEPTH`] elements nested, with its links closed, and without formatting tags and
+/// drawings.
 pub(super) fn limit_nesting(html: &str) -> Cow<'_, str> {
     let mut cutter = Cutter { html, kept: String::new(), n_done: 0 };
     let mut depth = Depth { limit: MAX_DEPTH, n_open: 0, n_cut: 0 };
     let mut code_depth = Depth { limit: MAX_CODE_DEPTH, n_open: 0, n_cut: 0 };
+    let mut link_depth = None;
     let mut drawings_close = true;
     let mut at = 0;
     while let Some(tag) = next_tag(html, at) {
@@ -26,7 +31,17 @@ pub(super) fn limit_nesting(html: &str) -> Cow<'_, str> {
             Kind::Uncounted => false,
             Kind::Formatting => true,
             Kind::Code => code_depth.is_cut(tag.is_closing),
-            Kind::Counted => depth.is_cut(tag.is_closing),
+            Kind::Counted => {
+                let is_cut = depth.is_cut(tag.is_closing);
+                if tag.is_closing && link_depth.take_if(|link_depth| depth.n_open < *link_depth).is_some() {
+                    cutter.insert(tag.start, "</a>");
+                }
+                is_cut
+            }
+            Kind::Link => {
+                link_depth = (!tag.is_closing).then_some(depth.n_open);
+                false
+            }
             Kind::Raw if tag.is_closing => false,
             Kind::Raw => {
                 at = find_closing(html, tag.name, at).unwrap_or(html.len());
@@ -61,6 +76,8 @@ enum Kind {
     /// Cannot nest: void, or closed by the next of its name.
     Uncounted,
     Counted,
+    /// Counts for nothing, but must not outlive the box that it was opened in.
+    Link,
     Formatting,
     Code,
     /// Holds text, not tags.
@@ -74,7 +91,8 @@ fn kind(name: &str) -> Kind {
     lower.copy_from_slice(name.as_bytes());
     lower.make_ascii_lowercase();
     match &*lower {
-        b"a" | b"p" | b"li" | b"dt" | b"dd" | b"tr" | b"td" | b"th" | b"tbody" | b"thead" | b"tfoot" | b"option"
+        b"a" => Kind::Link,
+        b"p" | b"li" | b"dt" | b"dd" | b"tr" | b"td" | b"th" | b"tbody" | b"thead" | b"tfoot" | b"option"
         | b"colgroup" | b"html" | b"head" | b"body" | b"area" | b"base" | b"br" | b"col" | b"embed" | b"hr"
         | b"img" | b"input" | b"link" | b"meta" | b"param" | b"source" | b"track" | b"wbr" => Kind::Uncounted,
         b"b" | b"big" | b"em" | b"font" | b"i" | b"nobr" | b"s" | b"small" | b"strike" | b"strong" | b"tt" | b"u" => {
@@ -123,6 +141,11 @@ impl<'a> Cutter<'a> {
         }
         self.kept.push_str(&self.html[self.n_done..start]);
         self.n_done = end;
+    }
+
+    fn insert(&mut self, at: usize, text: &str) {
+        self.cut(at, at);
+        self.kept.push_str(text);
     }
 
     fn finish(mut self) -> Cow<'a, str> {

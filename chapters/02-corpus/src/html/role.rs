@@ -1,6 +1,21 @@
 //! What each HTML element means for the text around it: a paragraph, a list item, code, or nothing.
 
-use scraper::node::Element;
+use ego_tree::NodeRef;
+use scraper::node::{Element, Node};
+
+/// The role of an element in its page: a heading that was never closed, and holds what should follow it, is a box.
+pub(super) fn role_in(node: NodeRef<'_, Node>, element: &Element) -> Role {
+    match role(element) {
+        Role::Heading(_) if node.children().any(is_body_text) => Role::Block,
+        role => role,
+    }
+}
+
+/// What cannot stand inside a heading.
+fn is_body_text(node: NodeRef<'_, Node>) -> bool {
+    let name = node.value().as_element().map(Element::name);
+    matches!(name, Some("blockquote" | "dl" | "ol" | "p" | "pre" | "table" | "ul"))
+}
 
 /// What an element means for the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +39,7 @@ pub(super) enum Role {
     Break,
 }
 
+/// The role of an element, from its name alone.
 pub(super) fn role(element: &Element) -> Role {
     match element.name() {
         "h1" | "h2" | "h3" | "h4" | "h5" | "h6" if element.classes().any(|class| class == "code-header") => {

@@ -12,7 +12,9 @@ use scraper::node::{Element, Node};
 
 use super::blocks::{Block, join};
 use super::density::{Counts, Links, SEVERAL_LINKS};
-use super::role::{Role, role};
+use super::phrases::{Phrase, phrase};
+use super::role::{Role, role_in};
+use super::verbatim::Verbatim;
 
 /// Writes the text below `root` without the elements for which `drops` is true.
 // ANCHOR: render
@@ -21,20 +23,20 @@ pub(crate) fn render(
     links: Links,
     drops: impl Fn(NodeRef<'_, Node>, &Element) -> bool,
 ) -> String {
-    let mut writer = Writer::new(links);
+    let mut writer = Writer { links, ..Writer::default() };
     let mut dropped = None;
     for edge in root.traverse() {
         match edge {
             Edge::Open(node) if dropped.is_none() => match node.value() {
                 Node::Text(text) => writer.text(text),
                 Node::Element(element) if drops(node, element) => dropped = Some(node.id()),
-                Node::Element(element) => writer.open(element),
+                Node::Element(element) => writer.open(role_in(node, element)),
                 _ => {}
             },
             Edge::Close(node) if dropped == Some(node.id()) => dropped = None,
             Edge::Close(node) if dropped.is_none() => {
                 if let Node::Element(element) = node.value() {
-                    writer.close(element);
+                    writer.close(role_in(node, element));
                 }
             }
             _ => {}
@@ -50,6 +52,7 @@ struct Container {
     counts: Counts,
 }
 
+#[derive(Default)]
 struct Writer {
     links: Links,
     blocks: Vec<Block>,
@@ -69,36 +72,13 @@ struct Writer {
     /// Inside a heading or a signature, where inner blocks do not break the line.
     n_unbroken: usize,
     n_open_links: usize,
-    /// The text of the open `<pre>`, and how many are open.
-    verbatim: String,
-    n_pre: usize,
+    verbatim: Verbatim,
 }
 
 impl Writer {
-    fn new(links: Links) -> Writer {
-        Writer {
-            links,
-            blocks: Vec::new(),
-            counts: Counts::default(),
-            containers: Vec::new(),
-            line: String::new(),
-            line_counts: Counts::default(),
-            has_pending_space: false,
-            lists: Vec::new(),
-            marker: None,
-            is_row: false,
-            is_term: false,
-            joins_term: false,
-            n_unbroken: 0,
-            n_open_links: 0,
-            verbatim: String::new(),
-            n_pre: 0,
-        }
-    }
-
     fn text(&mut self, text: &str) {
-        if self.n_pre > 0 {
-            self.verbatim.push_str(text);
+        if self.verbatim.is_open() {
+            self.verbatim.push(text);
             return;
         }
         for c in text.chars() {
@@ -123,10 +103,9 @@ impl Writer {
         self.has_pending_space = false;
     }
 
-    fn open(&mut self, element: &Element) {
-        let role = role(element);
-        if self.n_pre > 0 {
-            self.open_in_pre(role);
+    fn open(&mut self, role: Role) {
+        if self.verbatim.is_open() {
+            self.verbatim.open(role);
             return;
         }
         match role {
@@ -184,7 +163,7 @@ impl Writer {
             }
             Role::Definition => self.joins_term = true,
             Role::Row => self.is_row = true,
-            Role::Pre => self.n_pre = 1,
+            Role::Pre => self.verbatim.open(role),
             _ => {}
         }
     }
@@ -200,31 +179,11 @@ impl Writer {
         }
     }
 
-    fn open_in_pre(&mut self, role: Role) {
-        match role {
-            Role::Pre => self.n_pre += 1,
-            Role::Break => self.verbatim.push('\n'),
-            Role::Block => self.end_verbatim_line(),
-            _ => {}
-        }
-    }
-
-    fn end_verbatim_line(&mut self) {
-        if !self.verbatim.is_empty() && !self.verbatim.ends_with('\n') {
-            self.verbatim.push('\n');
-        }
-    }
-
-    fn close(&mut self, element: &Element) {
-        let role = role(element);
-        if self.n_pre > 0 {
-            match role {
-                Role::Pre => self.n_pre -= 1,
-                Role::Block => self.end_verbatim_line(),
-                _ => {}
-            }
-            if self.n_pre == 0 {
-                self.flush_code();
+    fn close(&mut self, role: Role) {
+        if self.verbatim.is_open() {
+            let code = self.verbatim.close(role);
+            if !self.verbatim.is_open() {
+                self.push_code(code);
                 self.containers.pop();
             }
             return;
@@ -268,19 +227,34 @@ impl Writer {
             Role::Row => self.is_row = false,
             _ => {}
         }
-        let Some(container) = self.containers.pop() else { return };
+        if let Some(container) = self.containers.pop() {
+            self.judge(&container, role);
+        }
+    }
+
+    /// Takes back what a container wrote if it is a menu or a call.
+    fn judge(&mut self, container: &Container, role: Role) {
         // Items are judged with their list: one item may well be a link.
-        let is_judged = self.links == Links::DropDense && !matches!(role, Role::Item | Role::Term | Role::Definition);
-        if is_judged && self.counts.is_link_dense_since(container.counts) {
+        if self.links == Links::Keep || matches!(role, Role::Item | Role::Term | Role::Definition) {
+            return;
+        }
+        let is_call = self.counts.is_call_since(container.counts) && !self.containers.is_empty();
+        if !is_call && !self.counts.is_link_dense_since(container.counts) {
+            return;
+        }
+        if matches!(role, Role::List { .. }) && self.counts.has_titles_since(container.counts) {
+            // Links whose texts are titles: what stands around the list decides in the end.
+            self.blocks[container.n_blocks..].iter_mut().for_each(|block| block.is_menu = true);
+        } else {
             let is_menu = self.counts.n_links - container.counts.n_links >= SEVERAL_LINKS;
             self.blocks.truncate(container.n_blocks);
             // A menu goes with the heading that introduced it.
             if is_menu && self.blocks.last().is_some_and(|block| block.heading.is_some_and(|level| level > 1)) {
                 self.blocks.pop();
             }
-            self.counts = container.counts;
-            self.line_counts = self.counts;
         }
+        self.counts = container.counts;
+        self.line_counts = self.counts;
     }
 
     fn flush(&mut self) {
@@ -295,6 +269,16 @@ impl Writer {
         let text = line.trim();
         if text.is_empty() || text.chars().all(|c| matches!(c, '`' | '|' | ' ')) {
             return;
+        }
+        if self.links == Links::DropDense && !self.is_row && self.marker.is_none() && heading != Some(1) {
+            match phrase(text) {
+                Some(Phrase::Furniture) => return,
+                Some(Phrase::Call) => {
+                    self.counts.n_calls += 1;
+                    return;
+                }
+                None => {}
+            }
         }
         let is_prose = heading.is_none() && self.marker.is_none() && self.lists.is_empty() && !self.joins_term;
         if is_prose && self.links == Links::DropDense && self.counts.is_link_dense_since(before) {
@@ -315,20 +299,14 @@ impl Writer {
             Some(level) => format!("{} ", "#".repeat(usize::from(level))),
             None => self.marker.take().unwrap_or_default(),
         };
-        self.blocks.push(Block { text: prefix + text, heading, is_tight, is_term: self.is_term });
+        self.blocks.push(Block { text: prefix + text, heading, is_tight, is_term: self.is_term, is_menu: false });
     }
 
-    fn flush_code(&mut self) {
-        let code = std::mem::take(&mut self.verbatim);
-        let code = code.trim_end().trim_start_matches(['\n', '\r']);
-        if code.is_empty() {
-            return;
-        }
-        self.counts.n_chars += code.len();
+    fn push_code(&mut self, code: Option<String>) {
+        let Some(text) = code else { return };
+        self.counts.n_chars += text.len();
         self.line_counts = self.counts;
-        let fence = if code.contains("```") { "````" } else { "```" };
-        let text = format!("{fence}\n{code}\n{fence}");
-        self.blocks.push(Block { text, heading: None, is_tight: false, is_term: false });
+        self.blocks.push(Block { text, ..Block::default() });
     }
 
     fn finish(mut self) -> String {

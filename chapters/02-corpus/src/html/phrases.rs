@@ -1,0 +1,73 @@
+//! Short lines that are furniture wherever they stand: labels of buttons, notices of rights, marks of an
+//! advertisement, counts of readers.
+//!
+//! The list is English, short and ours. Only a whole block counts, never a part of a sentence.
+
+/// What a line's wording says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phrase {
+    /// The line itself is no content.
+    Furniture,
+    /// It calls to something: the small box around it is no content either.
+    Call,
+}
+
+/// Recognises a line that is furniture by its wording.
+pub(super) fn phrase(line: &str) -> Option<Phrase> {
+    if line.len() > MAX_LINE_BYTES {
+        return None;
+    }
+    if !line.contains(char::is_alphabetic) {
+        return Some(Phrase::Furniture);
+    }
+    let line = line.trim_matches(|c: char| !c.is_alphanumeric() && c != '©').to_lowercase();
+    if CALLS.contains(&line.as_str()) {
+        return Some(Phrase::Call);
+    }
+    if let [count, what] = *line.split(' ').collect::<Vec<_>>()
+        && count.starts_with(|c: char| c.is_ascii_digit())
+        && COUNTED.contains(&what)
+    {
+        return Some(Phrase::Furniture);
+    }
+    let is_notice = line.starts_with('©') || line.starts_with("copyright ") || line.ends_with("all rights reserved");
+    (is_notice || LABELS.contains(&line.as_str())).then_some(Phrase::Furniture)
+}
+
+/// Longer lines are sentences.
+const MAX_LINE_BYTES: usize = 120;
+
+const CALLS: [&str; 6] = ["ad", "advertisement", "sign up", "sign up now", "subscribe", "subscribe now"];
+
+/// What sites count: *412 views*.
+const COUNTED: [&str; 12] = [
+    "answers",
+    "comments",
+    "followers",
+    "likes",
+    "photos",
+    "points",
+    "reactions",
+    "replies",
+    "reviews",
+    "shares",
+    "views",
+    "votes",
+];
+
+const LABELS: [&str; 14] = [
+    "back to top",
+    "click to share",
+    "comments",
+    "continue reading",
+    "edit",
+    "leave a comment",
+    "like",
+    "log in",
+    "print",
+    "read more",
+    "reply",
+    "share",
+    "share this",
+    "tweet",
+];

@@ -1,0 +1,151 @@
+//! Where a page's text is: how much prose every element holds, and which element holds the content.
+//!
+//! Prose is what stands in paragraphs, items and cells and is not mostly links. Outside of them a run of text counts only
+//! if it is long: a label of a button is short. The content is the innermost element that holds nearly all prose, so that
+//! whatever stands beside it goes, named or not. Counting text by element and climbing to the densest one is the idea of
+//! Readability (Arc90, 2009); the measure of a block by its length and its links is Kohlschütter et al. (WSDM 2010).
+
+use std::collections::HashMap;
+
+use ego_tree::iter::Edge;
+use ego_tree::{NodeId, NodeRef};
+use scraper::node::{Element, Node};
+
+use super::role::{Role, role_in};
+
+/// A child with this share of the prose is where the search goes on.
+const NEARLY_ALL: f64 = 0.85;
+/// Shorter runs of text outside of paragraphs, items and cells are labels.
+const MIN_RUN_BYTES: usize = 40;
+/// A shorter paragraph is a label as well.
+const MIN_PARAGRAPH_BYTES: usize = 20;
+
+/// Bytes of prose below each element.
+#[derive(Debug, Default)]
+pub(super) struct Prose {
+    n_bytes: HashMap<NodeId, usize>,
+}
+
+impl Prose {
+    /// Counts below `root`, elements left out for which `skips` is true.
+    // ANCHOR: measure
+    pub fn measure(root: NodeRef<'_, Node>, skips: impl Fn(NodeRef<'_, Node>, &Element) -> bool) -> Prose {
+        let mut prose = Prose::default();
+        let mut run = Run::default();
+        let mut n_total = 0;
+        let mut starts = Vec::new();
+        let mut skipped = None;
+        for edge in root.traverse() {
+            match edge {
+                Edge::Open(node) if skipped.is_none() => match node.value() {
+                    Node::Text(text) => run.add(text),
+                    Node::Element(element) if skips(node, element) => skipped = Some(node.id()),
+                    Node::Element(element) => {
+                        n_total += run.open(role_in(node, element));
+                        starts.push(n_total);
+                    }
+                    _ => {}
+                },
+                Edge::Close(node) if skipped == Some(node.id()) => skipped = None,
+                Edge::Close(node) if skipped.is_none() => {
+                    if let Node::Element(element) = node.value() {
+                        n_total += run.close(role_in(node, element), element.name());
+                        let n_bytes = n_total - starts.pop().unwrap_or_default();
+                        if n_bytes > 0 {
+                            prose.n_bytes.insert(node.id(), n_bytes);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        prose
+    }
+    // ANCHOR_END: measure
+
+    pub fn of(&self, node: NodeRef<'_, Node>) -> usize {
+        self.n_bytes.get(&node.id()).copied().unwrap_or_default()
+    }
+
+    /// The innermost element below `root` (or itself) that holds nearly all of its prose.
+    // ANCHOR: content
+    pub fn content<'a>(&self, root: NodeRef<'a, Node>) -> NodeRef<'a, Node> {
+        let mut content = root;
+        loop {
+            let enough = NEARLY_ALL * self.of(content) as f64;
+            let holds_nearly_all = |child: &NodeRef<'a, Node>| self.of(*child) > 0 && self.of(*child) as f64 >= enough;
+            let is_box = |child: &NodeRef<'a, Node>| child.value().as_element().is_some_and(is_box);
+            let Some(child) = content.children().filter(is_box).find(holds_nearly_all) else { return content };
+            content = child;
+        }
+    }
+    // ANCHOR_END: content
+}
+
+/// Whether an element may enclose a whole content. A list or a paragraph is a part of one, even if it is alone.
+fn is_box(element: &Element) -> bool {
+    matches!(
+        element.name(),
+        "article" | "body" | "center" | "div" | "form" | "main" | "section" | "table" | "tbody" | "td" | "tr"
+    ) || element.name().contains('-')
+}
+
+/// The text between two borders of blocks.
+#[derive(Debug, Default)]
+struct Run {
+    n_bytes: usize,
+    n_link_bytes: usize,
+    n_open_links: usize,
+    n_headings: usize,
+}
+
+impl Run {
+    fn add(&mut self, text: &str) {
+        let n_bytes = text.split_whitespace().map(|word| word.len() + 1).sum::<usize>();
+        self.n_bytes += n_bytes;
+        if self.n_open_links > 0 {
+            self.n_link_bytes += n_bytes;
+        }
+    }
+
+    fn open(&mut self, role: Role) -> usize {
+        match role {
+            Role::Inline | Role::Code | Role::Break => 0,
+            Role::Link => {
+                self.n_open_links += 1;
+                0
+            }
+            role => {
+                // Text before an inner block belongs to a box, which is no paragraph.
+                let n_prose = self.end(MIN_RUN_BYTES);
+                self.n_headings += usize::from(role.is_heading());
+                n_prose
+            }
+        }
+    }
+
+    fn close(&mut self, role: Role, name: &str) -> usize {
+        match role {
+            Role::Inline | Role::Code | Role::Break => 0,
+            Role::Link => {
+                self.n_open_links = self.n_open_links.saturating_sub(1);
+                0
+            }
+            Role::Item | Role::Definition | Role::Cell | Role::Pre => self.end(1),
+            Role::Block if matches!(name, "p" | "blockquote" | "figcaption") => self.end(MIN_PARAGRAPH_BYTES),
+            role => {
+                let n_prose = self.end(MIN_RUN_BYTES);
+                self.n_headings -= usize::from(role.is_heading());
+                n_prose
+            }
+        }
+    }
+
+    /// The bytes of the run that ends here, if it is prose.
+    fn end(&mut self, n_min: usize) -> usize {
+        let (n_bytes, n_link_bytes) = (self.n_bytes, self.n_link_bytes);
+        (self.n_bytes, self.n_link_bytes) = (0, 0);
+        let is_prose = self.n_headings == 0 && n_bytes >= n_min && 2 * n_link_bytes <= n_bytes;
+        if is_prose { n_bytes } else { 0 }
+    }
+}

@@ -1,0 +1,31 @@
+//! Planted bug: all backticks are counted, not the longest run.
+
+/// A piece of a `<pre>`.
+#[derive(Debug, Clone, Copy)]
+pub enum Piece<'a> {
+    /// Characters of the code.
+    Text(&'a str),
+    /// The border of a box around a line.
+    LineBox,
+    /// The number beside a line.
+    LineNumber(&'a str),
+}
+
+/// The code of `pieces` between fences; empty if there is none.
+pub fn fenced(pieces: &[Piece]) -> String {
+    let mut code = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => code.push_str(text),
+            Piece::LineBox if !code.is_empty() && !code.ends_with('\n') => code.push('\n'),
+            Piece::LineBox | Piece::LineNumber(_) => {}
+        }
+    }
+    let code = code.trim_end().trim_start_matches(['\n', '\r']);
+    if code.is_empty() {
+        return String::new();
+    }
+    let longest_run = code.split(|c| c != '`').map(str::len).sum::<usize>();
+    let fence = "`".repeat(3.max(longest_run + 1));
+    format!("{fence}\n{code}\n{fence}")
+}
