@@ -7,6 +7,7 @@
 //! The order is by cost and by blame. The address is looked at before the text, the language before the rules that
 //! were made for English, and personal data is masked last, in the pages that stay.
 
+use crate::classifier::{Classifier, ClassifierConfig};
 use crate::document::Document;
 use crate::language;
 use crate::lines;
@@ -38,6 +39,7 @@ pub struct Rejection {
 pub struct Filters {
     config: PipelineConfig,
     quality: Quality,
+    classifier: Option<Classifier>,
 }
 
 impl Filters {
@@ -47,7 +49,8 @@ impl Filters {
     /// A setting outside its range, or a file that cannot be read.
     pub fn new(config: &PipelineConfig) -> Result<Self, InvalidSetting> {
         config.validate()?;
-        Ok(Self { config: config.clone(), quality: Quality::new(&config.quality)? })
+        let classifier = config.classifier.as_ref().map(ClassifierConfig::load).transpose()?;
+        Ok(Self { config: config.clone(), quality: Quality::new(&config.quality)?, classifier })
     }
 
     /// The filters that these settings switch on, in order.
@@ -55,6 +58,7 @@ impl Filters {
         let is_on = |stage: &Stage| match stage {
             Stage::Language | Stage::Quality | Stage::Pii => true,
             Stage::Lines => self.config.lines.is_on(),
+            Stage::Classifier => self.classifier.is_some(),
             _ => false,
         };
         Stage::ALL.into_iter().filter(is_on).collect()
@@ -74,10 +78,16 @@ impl Filters {
         }
         let broken_rule = self.quality.broken_rule(&document.text);
         check(broken_rule.map(String::from)).map_err(because(Stage::Quality))?;
+        check(self.low_score(&document.text)).map_err(because(Stage::Classifier))?;
         let n_bytes_unmasked = document.text.len();
         let masked = pii::mask(&document.text, &self.config.pii);
         document.text = masked.text;
         Ok(Passed { masked: masked.spans, n_bytes_unmasked })
     }
     // ANCHOR_END: judge
+
+    fn low_score(&self, text: &str) -> Option<String> {
+        let (classifier, config) = (self.classifier.as_ref()?, self.config.classifier.as_ref()?);
+        (classifier.score(text) < config.min_score).then(|| "low_score".into())
+    }
 }

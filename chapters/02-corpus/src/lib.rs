@@ -9,6 +9,7 @@
 //! | [`warc`], [`html`], [`rustdoc`], [`read`] | reading: archives, pages, Rust's own documentation, folders |
 //! | [`words`] | what counts as a word, for every stage that compares texts |
 //! | [`language`], [`lines`], [`quality`], [`word_lists`], [`pii`] | what the filters that look at one page look at |
+//! | [`classifier`] | a trained judge: logistic regression on hashed words |
 //! | [`filters`], [`tally`], [`rule_table`] | those filters as one question, and the count of the answers |
 //! | [`exact_dedup`], [`minhash`] | filters that compare pages |
 //! | [`decontaminate`] | keeps the exam out of the corpus |
@@ -21,6 +22,7 @@
 
 pub mod atomic_file;
 pub mod build;
+pub mod classifier;
 pub mod decontaminate;
 pub mod document;
 pub mod exact_dedup;
@@ -50,6 +52,7 @@ pub mod words;
 pub mod world;
 
 pub use build::{WorldCorpus, build_world};
+pub use classifier::{Classifier, ClassifierConfig};
 pub use decontaminate::TestItem;
 pub use document::Document;
 pub use extraction::extract_warc;

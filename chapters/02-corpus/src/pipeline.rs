@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::classifier::ClassifierConfig;
 use crate::decontaminate::{self, DecontaminateConfig, TestItem};
 use crate::document::Document;
 use crate::exact_dedup;
@@ -101,6 +102,9 @@ pub struct PipelineConfig {
     pub lines: LinesConfig,
     /// Thresholds of the quality rules.
     pub quality: QualityConfig,
+    /// A trained judge of quality, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classifier: Option<ClassifierConfig>,
     /// Placeholders for personal data.
     pub pii: PiiConfig,
     /// Shingles, signature and threshold.
@@ -124,6 +128,7 @@ impl PipelineConfig {
     pub fn validate(&self) -> Result<(), InvalidSetting> {
         self.language.validate()?;
         self.quality.validate()?;
+        self.classifier.as_ref().map_or(Ok(()), ClassifierConfig::validate)?;
         self.pii.validate()?;
         self.minhash.validate()?;
         self.decontaminate.validate()
