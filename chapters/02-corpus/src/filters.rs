@@ -11,7 +11,7 @@ use crate::classifier::{Classifier, ClassifierConfig};
 use crate::document::Document;
 use crate::language;
 use crate::lines;
-use crate::pii;
+use crate::pii::{self, PiiKind};
 use crate::pipeline::{PipelineConfig, Stage};
 use crate::quality::Quality;
 use crate::setting::InvalidSetting;
@@ -21,6 +21,8 @@ use crate::setting::InvalidSetting;
 pub struct Passed {
     /// The pieces of personal data that were masked.
     pub masked: Vec<String>,
+    /// The kind of each piece.
+    pub masked_kinds: Vec<PiiKind>,
     /// Bytes of the text before they were masked.
     pub n_bytes_unmasked: usize,
 }
@@ -82,7 +84,7 @@ impl Filters {
         let n_bytes_unmasked = document.text.len();
         let masked = pii::mask(&document.text, &self.config.pii);
         document.text = masked.text;
-        Ok(Passed { masked: masked.spans, n_bytes_unmasked })
+        Ok(Passed { masked: masked.spans, masked_kinds: masked.kinds, n_bytes_unmasked })
     }
     // ANCHOR_END: judge
 
