@@ -11,10 +11,12 @@ use crate::classifier::{Classifier, ClassifierConfig};
 use crate::document::Document;
 use crate::language;
 use crate::lines;
+use crate::metadata;
 use crate::pii::{self, PiiKind};
 use crate::pipeline::{PipelineConfig, Stage};
 use crate::quality::Quality;
 use crate::setting::InvalidSetting;
+use crate::url_block_list::UrlBlockList;
 
 /// What a page went through that stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,6 +42,7 @@ pub struct Rejection {
 #[derive(Debug, Clone)]
 pub struct Filters {
     config: PipelineConfig,
+    url_block_list: UrlBlockList,
     quality: Quality,
     classifier: Option<Classifier>,
 }
@@ -52,13 +55,16 @@ impl Filters {
     pub fn new(config: &PipelineConfig) -> Result<Self, InvalidSetting> {
         config.validate()?;
         let classifier = config.classifier.as_ref().map(ClassifierConfig::load).transpose()?;
-        Ok(Self { config: config.clone(), quality: Quality::new(&config.quality)?, classifier })
+        let url_block_list = UrlBlockList::new(&config.url_block_list)?;
+        Ok(Self { config: config.clone(), url_block_list, quality: Quality::new(&config.quality)?, classifier })
     }
 
     /// The filters that these settings switch on, in order.
     pub fn stages(&self) -> Vec<Stage> {
         let is_on = |stage: &Stage| match stage {
             Stage::Language | Stage::Quality | Stage::Pii => true,
+            Stage::UrlBlockList => self.config.url_block_list.is_on(),
+            Stage::Metadata => self.config.metadata.is_on(),
             Stage::Lines => self.config.lines.is_on(),
             Stage::Classifier => self.classifier.is_some(),
             _ => false,
@@ -72,15 +78,16 @@ impl Filters {
     /// # Errors
     /// The page must go.
     pub fn judge(&self, document: &mut Document) -> Result<Passed, Rejection> {
-        let because = |stage| move |reason: String| Rejection { stage, reason };
-        let check = |reason: Option<String>| reason.map_or(Ok(()), Err);
-        check(language::reject_reason(&document.text, &self.config.language)).map_err(because(Stage::Language))?;
+        let because = |stage| move |reason: String| Err(Rejection { stage, reason });
+        let check = |stage, reason: Option<&str>| reason.map(String::from).map_or(Ok(()), because(stage));
+        check(Stage::UrlBlockList, self.url_block_list.broken_rule(&document.url))?;
+        check(Stage::Metadata, metadata::broken_rule(document, &self.config.metadata))?;
+        check(Stage::Language, language::reject_reason(&document.text, &self.config.language).as_deref())?;
         if self.config.lines.is_on() {
             document.text = lines::keep_prose_lines(&document.text, &self.config.lines);
         }
-        let broken_rule = self.quality.broken_rule(&document.text);
-        check(broken_rule.map(String::from)).map_err(because(Stage::Quality))?;
-        check(self.low_score(&document.text)).map_err(because(Stage::Classifier))?;
+        check(Stage::Quality, self.quality.broken_rule(&document.text))?;
+        check(Stage::Classifier, self.low_score(&document.text))?;
         let n_bytes_unmasked = document.text.len();
         let masked = pii::mask(&document.text, &self.config.pii);
         document.text = masked.text;
@@ -88,8 +95,8 @@ impl Filters {
     }
     // ANCHOR_END: judge
 
-    fn low_score(&self, text: &str) -> Option<String> {
+    fn low_score(&self, text: &str) -> Option<&'static str> {
         let (classifier, config) = (self.classifier.as_ref()?, self.config.classifier.as_ref()?);
-        (classifier.score(text) < config.min_score).then(|| "low_score".into())
+        (classifier.score(text) < config.min_score).then_some("low_score")
     }
 }

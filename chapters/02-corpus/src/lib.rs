@@ -8,6 +8,7 @@
 //! | [`world`] | an invented world of towns and facts, and its noisy crawl with the truth about every page |
 //! | [`warc`], [`html`], [`rustdoc`], [`read`] | reading: archives, pages, Rust's own documentation, folders |
 //! | [`words`] | what counts as a word, for every stage that compares texts |
+//! | [`url_block_list`], [`metadata`] | filters that need not look at the text |
 //! | [`language`], [`lines`], [`quality`], [`word_lists`], [`pii`] | what the filters that look at one page look at |
 //! | [`classifier`] | a trained judge: logistic regression on hashed words |
 //! | [`filters`], [`tally`], [`rule_table`] | those filters as one question, and the count of the answers |
@@ -33,6 +34,7 @@ mod funnel;
 pub mod html;
 pub mod language;
 pub mod lines;
+pub mod metadata;
 pub mod minhash;
 pub mod pii;
 pub mod pipeline;
@@ -46,6 +48,7 @@ pub mod split;
 pub mod tally;
 pub mod tour;
 pub mod truth;
+pub mod url_block_list;
 pub mod warc;
 pub mod word_lists;
 pub mod words;

@@ -23,12 +23,14 @@ use crate::filters::{Filters, Rejection};
 pub use crate::funnel::{Funnel, StageReport};
 use crate::language::LanguageConfig;
 use crate::lines::LinesConfig;
+use crate::metadata::MetadataConfig;
 use crate::minhash::{self, MinHashConfig};
 use crate::pii::PiiConfig;
 use crate::quality::QualityConfig;
 use crate::rule_table::RuleTable;
 use crate::setting::InvalidSetting;
 use crate::tally::FilterTally;
+use crate::url_block_list::UrlBlockListConfig;
 
 /// A stage of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -96,6 +98,10 @@ impl Stage {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PipelineConfig {
+    /// Which addresses to refuse; none unless set.
+    pub url_block_list: UrlBlockListConfig,
+    /// What the page must say of itself; nothing unless set.
+    pub metadata: MetadataConfig,
     /// Which language to keep.
     pub language: LanguageConfig,
     /// Which lines to drop from the pages; none unless set.
@@ -126,6 +132,7 @@ impl PipelineConfig {
     /// # Errors
     /// The first setting outside its range.
     pub fn validate(&self) -> Result<(), InvalidSetting> {
+        self.url_block_list.validate()?;
         self.language.validate()?;
         self.quality.validate()?;
         self.classifier.as_ref().map_or(Ok(()), ClassifierConfig::validate)?;
