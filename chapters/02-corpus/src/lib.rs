@@ -16,6 +16,7 @@
 //! | [`decontaminate`] | keeps the exam out of the corpus |
 //! | [`extraction`] | an archive's pages to text, the first stage |
 //! | [`pipeline`] | the stages in order, and the funnel they make |
+//! | [`mod@mixture`] | how much of which source, when, and in which order |
 //! | [`truth`], [`score`] | what each stage should have done, and how close it came |
 //! | [`build`] | the corpus of an invented world, from its crawl to its scores |
 //! | [`mod@split`] | held-out documents |
@@ -36,6 +37,7 @@ pub mod language;
 pub mod lines;
 pub mod metadata;
 pub mod minhash;
+pub mod mixture;
 pub mod pii;
 pub mod pipeline;
 pub mod quality;
