@@ -13,7 +13,7 @@
 //! | [`classifier`] | a trained judge: logistic regression on hashed words |
 //! | [`filters`], [`tally`], [`rule_table`] | those filters as one question, and the count of the answers |
 //! | [`exact_dedup`], [`minhash`] | filters that compare pages |
-//! | [`decontaminate`] | keeps the exam out of the corpus |
+//! | [`decontaminate`], [`evaluation_set`], [`contamination`] | keeps the exam out of the corpus; reads it; says what was found |
 //! | [`extraction`] | an archive's pages to text, the first stage |
 //! | [`pipeline`] | the stages in order, and the funnel they make |
 //! | [`mod@mixture`] | how much of which source, when, and in which order |
@@ -25,8 +25,10 @@
 pub mod atomic_file;
 pub mod build;
 pub mod classifier;
+pub mod contamination;
 pub mod decontaminate;
 pub mod document;
+pub mod evaluation_set;
 pub mod exact_dedup;
 pub mod extraction;
 mod fences;
