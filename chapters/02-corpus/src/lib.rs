@@ -17,6 +17,7 @@
 //! | [`extraction`] | an archive's pages to text, the first stage |
 //! | [`pipeline`] | the stages in order, and the funnel they make |
 //! | [`mod@mixture`] | how much of which source, when, and in which order |
+//! | [`card`] | everything that is known of a corpus, for people and programs |
 //! | [`truth`], [`score`] | what each stage should have done, and how close it came |
 //! | [`build`] | the corpus of an invented world, from its crawl to its scores |
 //! | [`mod@split`] | held-out documents |
@@ -24,6 +25,7 @@
 
 pub mod atomic_file;
 pub mod build;
+pub mod card;
 pub mod classifier;
 pub mod contamination;
 pub mod decontaminate;
@@ -59,6 +61,7 @@ pub mod words;
 pub mod world;
 
 pub use build::{WorldCorpus, build_world};
+pub use card::{Card, CardSource};
 pub use classifier::{Classifier, ClassifierConfig};
 pub use decontaminate::TestItem;
 pub use document::Document;
