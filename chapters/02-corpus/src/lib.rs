@@ -9,7 +9,7 @@
 //! | [`warc`], [`html`], [`rustdoc`], [`read`] | reading: archives, pages, Rust's own documentation, folders |
 //! | [`words`] | what counts as a word, for every stage that compares texts |
 //! | [`language`], [`quality`], [`pii`] | filters that look at one page |
-//! | [`exact_dedup`], [`minhash`] | filters that compare pages |
+//! | [`exact_dedup`], [`minhash`], [`banding`], [`clusters`] | filters that compare pages |
 //! | [`decontaminate`] | keeps the exam out of the corpus |
 //! | [`extraction`] | an archive's pages to text, the first stage |
 //! | [`pipeline`] | the stages in order, and the funnel they make |
@@ -19,7 +19,9 @@
 //! | [`mod@tour`] | the chapter's experiment |
 
 pub mod atomic_file;
+pub mod banding;
 pub mod build;
+pub mod clusters;
 pub mod decontaminate;
 pub mod document;
 pub mod exact_dedup;
