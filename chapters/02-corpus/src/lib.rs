@@ -8,8 +8,9 @@
 //! | [`world`] | an invented world of towns and facts, and its noisy crawl with the truth about every page |
 //! | [`warc`], [`html`], [`rustdoc`], [`read`] | reading: archives, pages, Rust's own documentation, folders |
 //! | [`words`] | what counts as a word, for every stage that compares texts |
-//! | [`language`], [`quality`], [`pii`] | filters that look at one page |
-//! | [`exact_dedup`], [`minhash`], [`banding`], [`clusters`] | filters that compare pages |
+//! | [`language`], [`quality`], [`pii`] | what the filters that look at one page look at |
+//! | [`filters`], [`tally`] | those filters as one question, and the count of the answers |
+//! | [`exact_dedup`], [`minhash`], [`banding`], [`clusters`], [`paragraph_dedup`] | filters that compare pages |
 //! | [`decontaminate`] | keeps the exam out of the corpus |
 //! | [`extraction`] | an archive's pages to text, the first stage |
 //! | [`pipeline`] | the stages in order, and the funnel they make |
@@ -26,10 +27,12 @@ pub mod decontaminate;
 pub mod document;
 pub mod exact_dedup;
 pub mod extraction;
+pub mod filters;
 mod funnel;
 pub mod html;
 pub mod language;
 pub mod minhash;
+pub mod paragraph_dedup;
 pub mod pii;
 pub mod pipeline;
 pub mod quality;
@@ -38,6 +41,7 @@ pub mod rustdoc;
 pub mod score;
 pub mod setting;
 pub mod split;
+pub mod tally;
 pub mod tour;
 pub mod truth;
 pub mod warc;
@@ -48,11 +52,13 @@ pub use build::{WorldCorpus, build_world};
 pub use decontaminate::TestItem;
 pub use document::Document;
 pub use extraction::extract_warc;
+pub use filters::{Filters, Passed, Rejection};
 pub use pipeline::{Cleaned, Funnel, PipelineConfig, Progress, Stage, clean};
 pub use read::{ReadError, Reading, Skipped, read_folder, read_jsonl, write_jsonl};
 pub use rustdoc::RustDocs;
 pub use score::{Scores, StageScore};
 pub use split::{Split, split};
+pub use tally::FilterTally;
 pub use tour::tour;
 pub use truth::Truth;
 pub use world::{Attribute, Town, World, WorldConfig};

@@ -18,12 +18,14 @@ use serde::{Deserialize, Serialize};
 use crate::decontaminate::{self, DecontaminateConfig, TestItem};
 use crate::document::Document;
 use crate::exact_dedup;
+use crate::filters::{Filters, Rejection};
 pub use crate::funnel::{Funnel, StageReport};
-use crate::language::{self, LanguageConfig};
+use crate::language::LanguageConfig;
 use crate::minhash::{self, MinHashConfig};
-use crate::pii::{self, Masked, PiiConfig};
-use crate::quality::{self, QualityConfig};
+use crate::pii::PiiConfig;
+use crate::quality::QualityConfig;
 use crate::setting::InvalidSetting;
+use crate::tally::FilterTally;
 
 /// A stage of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,10 +33,18 @@ use crate::setting::InvalidSetting;
 pub enum Stage {
     /// HTML to main text.
     Extraction,
+    /// Pages at blocked addresses go.
+    UrlBlockList,
+    /// Pages whose licence or robots metadata speak against them go.
+    Metadata,
     /// Pages in other languages go.
     Language,
+    /// Lines that are no prose go; the page stays.
+    Lines,
     /// Pages that break a quality rule go.
     Quality,
+    /// Pages that a trained classifier scores low go.
+    Classifier,
     /// Personal data is masked.
     Pii,
     /// Copies go.
@@ -46,11 +56,15 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// All stages in order.
-    pub const ALL: [Stage; 7] = [
+    /// All stages in order. Which of them run is a matter of the settings.
+    pub const ALL: [Stage; 11] = [
         Stage::Extraction,
+        Stage::UrlBlockList,
+        Stage::Metadata,
         Stage::Language,
+        Stage::Lines,
         Stage::Quality,
+        Stage::Classifier,
         Stage::Pii,
         Stage::ExactDedup,
         Stage::NearDedup,
@@ -61,8 +75,12 @@ impl Stage {
     pub fn name(self) -> &'static str {
         match self {
             Stage::Extraction => "extraction",
+            Stage::UrlBlockList => "url_block_list",
+            Stage::Metadata => "metadata",
             Stage::Language => "language",
+            Stage::Lines => "lines",
             Stage::Quality => "quality",
+            Stage::Classifier => "classifier",
             Stage::Pii => "pii",
             Stage::ExactDedup => "exact_dedup",
             Stage::NearDedup => "near_dedup",
@@ -148,11 +166,9 @@ pub fn clean(
     exam: &[TestItem],
     progress: Progress,
 ) -> Result<Cleaned, InvalidSetting> {
-    config.validate()?;
+    let filters = Filters::new(config)?;
     let mut run = Run { progress, done: Cleaned { documents, ..Cleaned::default() } };
-    run.filter(Stage::Language, |d| language::reject_reason(&d.text, &config.language));
-    run.filter(Stage::Quality, |d| quality::reject_reason(&d.text, &config.quality).map(String::from));
-    run.mask(&config.pii);
+    run.filter(&filters);
     run.deduplicate(Stage::ExactDedup, exact_dedup::duplicates);
     run.deduplicate(Stage::NearDedup, |documents| minhash::near_duplicates(documents, &config.minhash));
     run.decontaminate(exam, &config.decontaminate);
@@ -166,23 +182,32 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Drops the documents for which `reason` gives one.
-    fn filter(&mut self, stage: Stage, reason: impl Fn(&Document) -> Option<String> + Sync) {
-        let verdicts = self.each(stage, |document| reason(document).map(|reason| (reason, None)));
-        self.drop_where(stage, verdicts);
-    }
-
-    /// Replaces personal data; drops nothing.
-    fn mask(&mut self, config: &PiiConfig) {
-        let mut report = StageReport::entering(Stage::Pii, &self.done.documents);
-        let masked: Vec<Masked> = self.each(Stage::Pii, |document| pii::mask(&document.text, config));
-        for (document, masked) in self.done.documents.iter_mut().zip(masked) {
-            report.n_masked += masked.spans.len();
-            self.done.masked.extend(masked.spans.into_iter().map(|span| (document.id.clone(), span)));
-            document.text = masked.text;
+    /// Asks the filters that look at one page, on all threads.
+    fn filter(&mut self, filters: &Filters) {
+        let n = self.done.documents.len();
+        let n_done = AtomicUsize::new(0);
+        let judged = |mut document: Document| {
+            let n_bytes_in = document.text.len();
+            let verdict = filters.judge(&mut document);
+            (self.progress)(Stage::Quality, n_done.fetch_add(1, Ordering::Relaxed) + 1, n);
+            (n_bytes_in, document, verdict)
+        };
+        let documents = std::mem::take(&mut self.done.documents);
+        let judged: Vec<_> = documents.into_par_iter().map(judged).collect();
+        let mut tally = FilterTally::new(filters);
+        for (n_bytes_in, document, verdict) in judged {
+            tally.add(n_bytes_in, &document, &verdict);
+            match verdict {
+                Ok(passed) => {
+                    self.done.masked.extend(passed.masked.into_iter().map(|span| (document.id.clone(), span)));
+                    self.done.documents.push(document);
+                }
+                Err(Rejection { stage, reason }) => {
+                    self.done.removed.push(Removal { id: document.id, stage, reason, twin: None });
+                }
+            }
         }
-        report.leaving(&self.done.documents);
-        self.done.funnel.stages.push(report);
+        self.done.funnel.stages.extend(tally.stages);
     }
 
     /// Drops the documents for which `twins` names an earlier one.
@@ -204,18 +229,6 @@ impl Run<'_> {
         let verdicts = found.into_iter().map(|hit| hit.then(|| ("exam question".to_string(), None))).collect();
         self.drop_where(stage, verdicts);
         (self.progress)(stage, n, n);
-    }
-
-    /// Applies `judge` to all documents, on all threads.
-    fn each<T: Send>(&self, stage: Stage, judge: impl Fn(&Document) -> T + Sync) -> Vec<T> {
-        let n = self.done.documents.len();
-        let n_done = AtomicUsize::new(0);
-        let judged = |document: &Document| {
-            let judged = judge(document);
-            (self.progress)(stage, n_done.fetch_add(1, Ordering::Relaxed) + 1, n);
-            judged
-        };
-        self.done.documents.par_iter().map(judged).collect()
     }
 
     /// Drops the documents with a reason and reports the stage.

@@ -1,5 +1,7 @@
 //! The error that a stage's `validate` gives: it names the setting, its value and the rule that it breaks.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 /// A setting outside its range.
@@ -11,7 +13,7 @@ pub struct InvalidSetting {
     /// The value as it was given.
     pub value: String,
     /// What it must be.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
 }
 
 /// Accepts a share: a number from 0 to 1.
@@ -24,7 +26,7 @@ pub(crate) fn holds(
     ok: bool,
     name: &'static str,
     value: impl ToString,
-    rule: &'static str,
+    rule: impl Into<Cow<'static, str>>,
 ) -> Result<(), InvalidSetting> {
-    if ok { Ok(()) } else { Err(InvalidSetting { name, value: value.to_string(), rule }) }
+    if ok { Ok(()) } else { Err(InvalidSetting { name, value: value.to_string(), rule: rule.into() }) }
 }
