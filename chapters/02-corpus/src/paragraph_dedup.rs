@@ -77,13 +77,22 @@ pub fn keys(text: &str, config: &ParagraphConfig) -> Vec<Option<u128>> {
 }
 // ANCHOR_END: repeated
 
-/// The text without the paragraphs at `places` (in rising order); `None` if too little is left.
-pub fn without(text: &str, places: &[usize], config: &ParagraphConfig) -> Option<String> {
+/// Why a document goes that lost most of its paragraphs.
+pub const TOO_LITTLE_LEFT: &str = "little but repeated paragraphs";
+
+/// Removes the paragraphs at `places` (in rising order); false if too little is left and the document must go.
+pub fn remove(document: &mut Document, places: &[usize], config: &ParagraphConfig) -> bool {
+    if places.is_empty() {
+        return true;
+    }
+    let text = &document.text;
     let paragraphs = paragraphs(text).into_iter().enumerate();
     let kept = paragraphs.filter(|(place, _)| places.binary_search(place).is_err());
     let kept: Vec<&str> = kept.map(|(_, range)| text[range].trim_end_matches(['\n', '\r'])).collect();
     let text = kept.join("\n\n");
-    (JoinedWords::new(&text).len() >= config.min_document_words.max(1)).then_some(text)
+    let is_enough = JoinedWords::new(&text).len() >= config.min_document_words.max(1);
+    document.text = text;
+    is_enough
 }
 
 // ANCHOR: paragraphs
@@ -178,7 +187,11 @@ mod tests {
         let documents = documents.map(|text| Document::new("", "", text));
         let found = repeated(&documents, &config);
         assert_eq!(found, [vec![], vec![0], vec![0, 1], vec![1]]);
-        let left = |i: usize| without(&documents[i].text, &found[i], &config);
+        let left = |i: usize| {
+            let mut document = documents[i].clone();
+            remove(&mut document, &found[i], &config).then_some(document.text)
+        };
+        assert_eq!(left(0).unwrap(), documents[0].text);
         assert_eq!(left(1).unwrap(), format!("{minus}\n\nSee also\n\nOnly here at last"));
         assert_eq!(left(2), None);
         assert_eq!(left(3).unwrap(), "Twice in one page");
