@@ -62,18 +62,20 @@ impl DecontaminateConfig {
 // ANCHOR: decontaminate
 /// Marks the documents that share a run of words with an item of the exam.
 pub fn contaminated(documents: &[Document], items: &[TestItem], config: &DecontaminateConfig) -> Vec<bool> {
-    let exam = Runs::of(items, config);
-    documents.par_iter().map(|d| exam.touch(&d.text)).collect()
+    let exam = Exam::new(items, config);
+    documents.par_iter().map(|d| exam.touches(&d.text)).collect()
 }
 
 /// The runs of words that betray the exam, as hashes, and the lengths that occur.
-struct Runs {
+#[derive(Debug, Clone)]
+pub struct Exam {
     hashes: HashSet<u64>,
     lengths: Vec<usize>,
 }
 
-impl Runs {
-    fn of(items: &[TestItem], config: &DecontaminateConfig) -> Self {
+impl Exam {
+    /// Gathers the runs of all items.
+    pub fn new(items: &[TestItem], config: &DecontaminateConfig) -> Self {
         let mut hashes = HashSet::new();
         let mut lengths = Vec::new();
         for item in items {
@@ -90,7 +92,8 @@ impl Runs {
         Self { hashes, lengths }
     }
 
-    fn touch(&self, text: &str) -> bool {
+    /// Whether the text shares a run with an item.
+    pub fn touches(&self, text: &str) -> bool {
         if self.hashes.is_empty() {
             return false;
         }

@@ -14,6 +14,7 @@
 //! | [`decontaminate`] | keeps the exam out of the corpus |
 //! | [`extraction`] | an archive's pages to text, the first stage |
 //! | [`pipeline`] | the stages in order, and the funnel they make |
+//! | [`job`] | the same stages for a corpus that fits into no memory, on many machines |
 //! | [`truth`], [`score`] | what each stage should have done, and how close it came |
 //! | [`build`] | the corpus of an invented world, from its crawl to its scores |
 //! | [`mod@split`] | held-out documents |
@@ -30,6 +31,7 @@ pub mod extraction;
 pub mod filters;
 mod funnel;
 pub mod html;
+pub mod job;
 pub mod language;
 pub mod minhash;
 pub mod paragraph_dedup;
@@ -53,6 +55,7 @@ pub use decontaminate::TestItem;
 pub use document::Document;
 pub use extraction::extract_warc;
 pub use filters::{Filters, Passed, Rejection};
+pub use job::{Job, JobConfig, JobReport};
 pub use pipeline::{Cleaned, Funnel, PipelineConfig, Progress, Stage, clean};
 pub use read::{ReadError, Reading, Skipped, read_folder, read_jsonl, write_jsonl};
 pub use rustdoc::RustDocs;

@@ -1,0 +1,1 @@
+//! What a job of a given size will need, before it is started.
