@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use crate::document::Document;
 use crate::funnel::StageReport;
-use crate::html;
 use crate::pipeline::{Progress, Stage};
+use crate::read::{Record, from_warc};
 use crate::warc::{WarcProblem, WarcReader, WarcRecord};
 
 /// The text of an archive's pages.
@@ -47,7 +47,7 @@ pub fn extract_warc(path: &Path, progress: Progress) -> std::io::Result<Extracte
             extracted.report.leaving(&extracted.documents);
             return Ok(extracted);
         }
-        let extract = |record: WarcRecord| extract_record(record, &file_id);
+        let extract = |record: WarcRecord| extract_record(record, path, &file_id);
         let pages: Vec<_> = chunk.into_par_iter().map(|record| record.map(extract)).collect();
         for page in pages {
             extracted.take(page);
@@ -60,21 +60,10 @@ pub fn extract_warc(path: &Path, progress: Progress) -> std::io::Result<Extracte
 /// A page's size before extraction, and its text or the reason why there is none.
 type ExtractedRecord = (usize, Result<Document, String>);
 
-fn extract_record(record: WarcRecord, file_id: &str) -> ExtractedRecord {
+fn extract_record(record: WarcRecord, file: &Path, file_id: &str) -> ExtractedRecord {
     let n_bytes = record.text.len();
-    (n_bytes, extract_text(record, file_id))
-}
-
-fn extract_text(record: WarcRecord, file_id: &str) -> Result<Document, String> {
-    let is_html = record.is_html()?;
-    let mut document = record.into_document(file_id);
-    if is_html {
-        document.text = html::extract(&document.text).text;
-    }
-    if document.text.trim().is_empty() {
-        return Err("no text".into());
-    }
-    Ok(document)
+    let page = from_warc(record, file, file_id).and_then(Record::extract);
+    (n_bytes, page.map_err(|skipped| skipped.reason))
 }
 
 impl Extracted {

@@ -24,6 +24,7 @@ pub mod atomic_file;
 pub mod banding;
 pub mod build;
 pub mod clusters;
+mod compression;
 pub mod decontaminate;
 pub mod document;
 pub mod exact_dedup;

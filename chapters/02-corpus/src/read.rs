@@ -9,25 +9,28 @@
 //! order of the files. Files are streamed; what stays in memory is the documents.
 
 mod jsonl;
+mod listing;
+mod page;
+mod records;
 mod text;
-mod walk;
 
 pub use jsonl::{read_jsonl, write_jsonl};
+pub use listing::{FileKind, InputFile, Listing, list};
+pub use records::{Record, Records};
+
+pub(crate) use records::from_warc;
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use crate::Document;
-use crate::rustdoc::extract_page;
-use crate::warc::{WarcProblem, WarcReader};
-use walk::{FileKind, Found, walk};
+use crate::warc::WarcProblem;
 
-/// What [`read_folder`] opens; other files are passed over.
-pub const READABLE: [&str; 7] = [".txt", ".md", ".html", ".htm", ".jsonl", ".warc", ".warc.gz"];
+/// What [`list`] finds; other files are passed over.
+pub const READABLE: &str = ".txt, .md, .html, .jsonl, .warc, .wet, each also as .gz or .zst (.warc.gz), and .parquet";
 
 /// Pages that are extracted at once.
 const BATCH_PAGES: usize = 256;
@@ -67,11 +70,18 @@ impl Skips {
     /// A damaged file may have millions of bad lines; the first ones say what is wrong.
     pub const MAX_KEPT: usize = 100;
 
-    fn add(&mut self, file: &Path, offset: u64, reason: impl Into<String>) {
+    /// Counts one more, and keeps it if it is among the first.
+    pub fn add(&mut self, skipped: Skipped) {
         self.count += 1;
         if self.first.len() < Self::MAX_KEPT {
-            self.first.push(Skipped { file: file.to_owned(), offset, reason: reason.into() });
+            self.first.push(skipped);
         }
+    }
+}
+
+impl Skipped {
+    pub(crate) fn new(file: &Path, offset: u64, reason: impl Into<String>) -> Skipped {
+        Skipped { file: file.to_owned(), offset, reason: reason.into() }
     }
 }
 
@@ -91,13 +101,13 @@ impl From<WarcProblem> for Skipped {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Nothing has this name.
-    #[error("{} does not exist; give a folder or a file with {}", path.display(), READABLE.join(", "))]
+    #[error("{} does not exist; give a folder or a file with {}", path.display(), READABLE)]
     Missing {
         /// The path as it was given.
         path: PathBuf,
     },
     /// The path holds no file of a known type.
-    #[error("no readable file in {}: looked for {}, found {n_other} files of other types", path.display(), READABLE.join(", "))]
+    #[error("no readable file in {}: looked for {}, found {n_other} files of other types", path.display(), READABLE)]
     NoReadableFiles {
         /// The path as it was given.
         path: PathBuf,
@@ -142,124 +152,39 @@ fn why_empty(skipped: &Skips) -> String {
 /// counted.
 // ANCHOR: read_folder
 pub fn read_folder(path: &Path) -> Result<Reading, ReadError> {
-    if !path.exists() {
-        return Err(ReadError::Missing { path: path.to_owned() });
-    }
-    let mut reader = Reader::default();
-    let Found { files, n_other } = walk(path, &mut reader.reading.skipped)?;
-    if files.is_empty() {
-        return Err(ReadError::NoReadableFiles { path: path.to_owned(), n_other });
-    }
-    let n_files = files.len();
-    for (file, kind) in files {
-        let read = match kind {
-            FileKind::Text => reader.read_text(path, &file),
-            FileKind::Html => reader.read_html(path, &file),
-            FileKind::Jsonl => reader.read_lines(path, &file),
-            FileKind::Warc => reader.read_warc(path, &file),
-        };
-        if let Err(error) = read {
-            reader.reading.skipped.add(&file, 0, error.to_string());
+    let Listing { files, skipped, .. } = list(&[path.to_owned()])?;
+    let mut reading = Reading { documents: Vec::new(), skipped };
+    for file in &files {
+        match file.records() {
+            Ok(records) => reading.extract_all(records),
+            Err(error) => reading.skipped.add(Skipped::new(&file.path, 0, error.to_string())),
         }
     }
-    reader.extract_waiting();
-    let Reading { documents, skipped } = reader.reading;
+    let Reading { documents, skipped } = reading;
     if documents.is_empty() {
-        return Err(ReadError::Empty { path: path.to_owned(), n_files, skipped });
+        return Err(ReadError::Empty { path: path.to_owned(), n_files: files.len(), skipped });
     }
     Ok(Reading { documents, skipped })
 }
 // ANCHOR_END: read_folder
 
-/// The documents so far, and pages that wait for a full batch.
-#[derive(Default)]
-struct Reader {
-    reading: Reading,
-    waiting: Vec<Waiting>,
-}
-
-/// A document whose text is still HTML (or already text), and where it stands.
-struct Waiting {
-    document: Document,
-    is_html: bool,
-    file: PathBuf,
-    offset: u64,
-}
-
-impl Reader {
-    fn read_text(&mut self, root: &Path, file: &Path) -> io::Result<()> {
-        self.extract_waiting();
-        text::read_text(file, &relative_id(root, file), &mut self.reading)
-    }
-
-    fn read_lines(&mut self, root: &Path, file: &Path) -> io::Result<()> {
-        self.extract_waiting();
-        jsonl::read_lines(BufReader::new(File::open(file)?), file, &relative_id(root, file), &mut self.reading)
-    }
-
-    fn read_html(&mut self, root: &Path, file: &Path) -> io::Result<()> {
-        let n_bytes = fs::metadata(file)?.len();
-        if n_bytes > crate::html::MAX_HTML_BYTES as u64 {
-            let reason = format!("its {n_bytes} bytes are above the limit for a page, {}", crate::html::MAX_HTML_BYTES);
-            self.reading.skipped.add(file, 0, reason);
-            return Ok(());
-        }
-        let html = String::from_utf8_lossy(&fs::read(file)?).into_owned();
-        let document = Document::new(relative_id(root, file), file_url(file), html);
-        self.wait(Waiting { document, is_html: true, file: file.to_owned(), offset: 0 });
-        Ok(())
-    }
-
-    fn read_warc(&mut self, root: &Path, file: &Path) -> io::Result<()> {
-        let file_id = relative_id(root, file);
-        for record in WarcReader::open(file)? {
-            match record.map_err(Skipped::from) {
-                Err(skipped) => self.reading.skipped.add(&skipped.file, skipped.offset, skipped.reason),
-                Ok(record) => match record.is_html() {
-                    Err(reason) => self.reading.skipped.add(file, record.offset, reason),
-                    Ok(is_html) => {
-                        let offset = record.offset;
-                        let document = record.into_document(&file_id);
-                        self.wait(Waiting { document, is_html, file: file.to_owned(), offset });
-                    }
-                },
-            }
-        }
-        Ok(())
-    }
-
-    fn wait(&mut self, page: Waiting) {
-        self.waiting.push(page);
-        if self.waiting.len() >= BATCH_PAGES {
-            self.extract_waiting();
-        }
-    }
-
+impl Reading {
     /// Extracts on all threads; the order stays.
-    fn extract_waiting(&mut self) {
-        let extract = |mut page: Waiting| {
-            if page.is_html {
-                page.document.text = extract_page(&page.document.text).text;
+    fn extract_all(&mut self, mut records: Records) {
+        loop {
+            let batch: Vec<_> = records.by_ref().take(BATCH_PAGES).collect();
+            if batch.is_empty() {
+                return;
             }
-            page
-        };
-        let pages: Vec<Waiting> = std::mem::take(&mut self.waiting).into_par_iter().map(extract).collect();
-        for Waiting { document, file, offset, .. } in pages {
-            if document.text.trim().is_empty() {
-                self.reading.skipped.add(&file, offset, "no text in it");
-            } else {
-                self.reading.documents.push(document);
+            let batch: Vec<_> = batch.into_par_iter().map(|record| record.and_then(Record::extract)).collect();
+            for document in batch {
+                match document {
+                    Ok(document) => self.documents.push(document),
+                    Err(skipped) => self.skipped.add(skipped),
+                }
             }
         }
     }
-}
-
-/// The file's path relative to the folder that was asked for, with `/` on every system.
-fn relative_id(root: &Path, file: &Path) -> String {
-    let relative = file.strip_prefix(root).ok().filter(|relative| relative.file_name().is_some());
-    let relative = relative.or_else(|| file.file_name().map(Path::new)).unwrap_or(file);
-    let parts: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-    parts.join("/")
 }
 
 fn file_url(file: &Path) -> String {

@@ -19,7 +19,6 @@
 //! What is refused: records above a size limit, truncated and malformed ones, and bodies in an encoding other than
 //! gzip. Each is reported as a [`WarcProblem`] with its byte offset, and reading goes on at the next `WARC/1.` line.
 
-mod gzip;
 mod http;
 mod reader;
 mod writer;

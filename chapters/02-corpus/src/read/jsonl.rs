@@ -4,16 +4,17 @@
 //! ignored, so that files of other tools can be read as they are.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ReadError, Reading};
+use super::listing::file_id;
+use super::{ReadError, Reading, Record, Skipped};
 use crate::Document;
 use crate::atomic_file::AtomicFile;
+use crate::compression::ByteStream;
 
 /// Longer lines are skipped; bounds memory.
 const MAX_LINE_BYTES: usize = 64 << 20;
@@ -44,12 +45,115 @@ pub fn read_jsonl(path: &Path) -> Result<Reading, ReadError> {
     if !path.exists() {
         return Err(ReadError::Missing { path: path.to_owned() });
     }
-    let id = super::relative_id(path, path);
+    let stream = ByteStream::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     let mut reading = Reading::default();
-    File::open(path)
-        .and_then(|file| read_lines(BufReader::new(file), path, &id, &mut reading))
-        .map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    let lines = Lines::new(BufReader::new(stream), path, &file_id(path, path, false));
+    for record in lines {
+        match record {
+            Ok(record) => reading.documents.push(record.document),
+            Err(skipped) => reading.skipped.add(skipped),
+        }
+    }
     Ok(reading)
+}
+
+/// The lines of a file as records; a line without id is named `file_id#line`.
+pub(super) struct Lines {
+    input: BufReader<ByteStream>,
+    file: PathBuf,
+    file_id: String,
+    /// Number of the line that was read last.
+    number: u64,
+    /// Where the next line begins.
+    offset: u64,
+    line: Vec<u8>,
+    /// A line's record, when damage before it is reported first.
+    waiting: Option<Result<Record, Skipped>>,
+    is_at_end: bool,
+}
+
+impl Lines {
+    pub fn new(input: BufReader<ByteStream>, file: &Path, file_id: &str) -> Lines {
+        Lines {
+            input,
+            file: file.to_owned(),
+            file_id: file_id.to_owned(),
+            number: 0,
+            offset: 0,
+            line: Vec::new(),
+            waiting: None,
+            is_at_end: false,
+        }
+    }
+
+    /// Reads the next line into `self.line`, or as much of it as a line may have; returns its whole length.
+    fn read_line(&mut self) -> io::Result<u64> {
+        self.line.clear();
+        self.number += 1;
+        let mut n_read = self.input.by_ref().take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut self.line)? as u64;
+        if self.line.len() == MAX_LINE_BYTES && self.line.last() != Some(&b'\n') {
+            n_read += skip_line(&mut self.input)?;
+        }
+        Ok(n_read)
+    }
+
+    /// The record of the line that was read; `None` if it is blank.
+    fn record(&self, offset: u64, n_line: u64) -> Option<Result<Record, Skipped>> {
+        let content = match self.number {
+            1 => self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line),
+            _ => &self.line,
+        };
+        let parsed = if n_line > MAX_LINE_BYTES as u64 {
+            Err(format!("longer than {MAX_LINE_BYTES} bytes"))
+        } else if content.trim_ascii().is_empty() {
+            return None;
+        } else {
+            parse_line(content, || format!("{}#{}", self.file_id, self.number))
+        };
+        Some(match parsed {
+            Ok(document) => Ok(Record { document, is_html: false, file: self.file.clone(), offset }),
+            Err(reason) => Err(self.skipped_at(offset, &reason)),
+        })
+    }
+
+    fn skipped_at(&self, offset: u64, reason: &str) -> Skipped {
+        Skipped::new(&self.file, offset, format!("line {}: {reason}", self.number))
+    }
+}
+
+impl Iterator for Lines {
+    type Item = Result<Record, Skipped>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(waiting) = self.waiting.take() {
+            return Some(waiting);
+        }
+        while !self.is_at_end {
+            let offset = self.offset;
+            let n_line = match self.read_line() {
+                Ok(n_line) => n_line,
+                Err(error) => {
+                    self.is_at_end = true;
+                    return Some(Err(self.skipped_at(offset, &format!("cannot read on: {error}"))));
+                }
+            };
+            self.is_at_end = n_line == 0;
+            self.offset += n_line;
+            let until = if self.is_at_end { u64::MAX } else { self.offset };
+            let record = self.record(offset, n_line);
+            let Some(gap) = self.input.get_mut().take_gap_before(until) else {
+                if record.is_some() {
+                    return record;
+                }
+                continue;
+            };
+            // A gap inside the line spoils it; one before it does not.
+            let is_spoilt = offset < gap.offset;
+            self.waiting = record.filter(|_| !is_spoilt);
+            return Some(Err(self.skipped_at(offset, &gap.reason)));
+        }
+        None
+    }
 }
 
 /// A line as other tools write it: ids may be numbers, urls may be null.
@@ -62,35 +166,6 @@ struct Line {
     metadata: BTreeMap<String, Value>,
     #[serde(flatten)]
     others: BTreeMap<String, Value>,
-}
-
-/// Appends the documents of `input`; a line without id is named `file_id#line`.
-pub(super) fn read_lines(mut input: impl BufRead, file: &Path, file_id: &str, reading: &mut Reading) -> io::Result<()> {
-    let mut offset = 0;
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let n_read = input.by_ref().take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut line)? as u64;
-        if n_read == 0 {
-            return Ok(());
-        }
-        let content = match number {
-            1 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line),
-            _ => &line,
-        };
-        let mut n_line = n_read;
-        if line.len() == MAX_LINE_BYTES && line.last() != Some(&b'\n') {
-            n_line += skip_line(&mut input)?;
-            reading.skipped.add(file, offset, format!("line {number}: longer than {MAX_LINE_BYTES} bytes"));
-        } else if !content.trim_ascii().is_empty() {
-            match parse_line(content, || format!("{file_id}#{number}")) {
-                Ok(document) => reading.documents.push(document),
-                Err(reason) => reading.skipped.add(file, offset, format!("line {number}: {reason}")),
-            }
-        }
-        offset += n_line;
-    }
-    Ok(())
 }
 
 fn parse_line(line: &[u8], default_id: impl Fn() -> String) -> Result<Document, String> {

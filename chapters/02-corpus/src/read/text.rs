@@ -3,12 +3,12 @@
 //! A file up to [`PIECE_BYTES`] is one document. A larger one (a whole library in one `.txt`) is cut at the first empty
 //! line after that size, so that it is never in memory twice and filters can judge its parts.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Reading, file_url};
+use super::{Record, Skipped, file_url};
 use crate::Document;
+use crate::compression::ByteStream;
 
 /// Pieces are at least this large, except the last.
 const PIECE_BYTES: usize = 1 << 20;
@@ -17,30 +17,82 @@ const MAX_PIECE_BYTES: usize = 2 << 20;
 /// Above this share of characters that are not UTF-8, a file is in another encoding or no text.
 const MAX_REPLACED_SHARE: f64 = 0.01;
 
-/// Appends the documents of a text file, and counts pieces that are no text.
-pub(super) fn read_text(file: &Path, id: &str, reading: &mut Reading) -> io::Result<()> {
-    let mut input = BufReader::new(File::open(file)?);
-    let is_whole = input.get_ref().metadata()?.len() <= PIECE_BYTES as u64;
-    let mut offset = 0;
-    let mut rest = Vec::new();
-    for number in 1.. {
-        let piece = next_piece(&mut input, std::mem::take(&mut rest))?;
-        let (piece, cut_off) = piece.split_at(whole_chars(&piece));
-        rest = cut_off.to_vec();
-        if piece.is_empty() {
-            return Ok(());
+/// The pieces of a text file as records, and those that are no text.
+pub(super) struct Pieces {
+    input: BufReader<ByteStream>,
+    file: PathBuf,
+    id: String,
+    /// Pieces so far.
+    number: u64,
+    /// Where the next piece begins.
+    offset: u64,
+    /// The beginning of the next piece: bytes of a character that a cut divided.
+    rest: Vec<u8>,
+    is_at_end: bool,
+}
+
+impl Pieces {
+    pub fn new(input: BufReader<ByteStream>, file: &Path, id: &str) -> Pieces {
+        Pieces {
+            input,
+            file: file.to_owned(),
+            id: id.to_owned(),
+            number: 0,
+            offset: 0,
+            rest: Vec::new(),
+            is_at_end: false,
         }
-        match decode(piece) {
-            Err(reason) => reading.skipped.add(file, offset, reason),
-            Ok(text) if text.trim().is_empty() => reading.skipped.add(file, offset, "no text in it"),
+    }
+
+    fn read_piece(&mut self) -> io::Result<Option<Result<Record, Skipped>>> {
+        let piece = next_piece(&mut self.input, std::mem::take(&mut self.rest))?;
+        let (piece, cut_off) = piece.split_at(whole_chars(&piece));
+        self.rest = cut_off.to_vec();
+        if piece.is_empty() {
+            return Ok(None);
+        }
+        self.number += 1;
+        let offset = self.offset;
+        self.offset += piece.len() as u64;
+        let is_whole = self.number == 1 && self.input.fill_buf()?.is_empty();
+        let record = decode(piece).and_then(|text| match text.trim().is_empty() {
+            true => Err("no text in it".to_owned()),
+            false => Ok(text),
+        });
+        Ok(Some(match record {
+            Err(reason) => Err(Skipped::new(&self.file, offset, reason)),
             Ok(text) => {
-                let id = if is_whole { id.to_owned() } else { format!("{id}#{number}") };
-                reading.documents.push(Document::new(id, file_url(file), text));
+                let id = if is_whole { self.id.clone() } else { format!("{}#{}", self.id, self.number) };
+                let document = Document::new(id, file_url(&self.file), text);
+                Ok(Record { document, is_html: false, file: self.file.clone(), offset })
+            }
+        }))
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = Result<Record, Skipped>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // What came before damage is text still; the damage itself is reported when its place is reached.
+        if let Some(gap) = self.input.get_mut().take_gap_before(self.offset.saturating_add(u64::from(self.is_at_end))) {
+            return Some(Err(Skipped::new(&self.file, gap.offset, gap.reason)));
+        }
+        if self.is_at_end {
+            return None;
+        }
+        match self.read_piece() {
+            Ok(Some(record)) => Some(record),
+            Ok(None) => {
+                self.is_at_end = true;
+                self.next()
+            }
+            Err(error) => {
+                self.is_at_end = true;
+                Some(Err(Skipped::new(&self.file, self.offset, format!("cannot read on: {error}"))))
             }
         }
-        offset += piece.len() as u64;
     }
-    Ok(())
 }
 
 /// Reads lines after `piece` up to an empty line past [`PIECE_BYTES`], or to [`MAX_PIECE_BYTES`], or to the end.

@@ -6,14 +6,12 @@
 //! that is where the next record hides when a crawler died half way through a write. A record above
 //! [`WarcReader::MAX_RECORD_BYTES`] is passed over by the same search, so a wrong length never costs more than a record.
 
-use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::gzip::{Gap, GzipMembers};
 use super::http::{media_type, parse_response};
 use super::{RecordKind, WarcProblem, WarcRecord};
+use crate::compression::{ByteStream, Gap};
 
 const RECORD_START: &[u8] = b"WARC/1.";
 /// What follows every record.
@@ -27,7 +25,7 @@ const READ_BYTES: usize = 64 << 10;
 // ANCHOR: warc_reader
 pub struct WarcReader {
     file: PathBuf,
-    source: Source,
+    source: ByteStream,
     /// Bytes of the stream that are read but not yet used: `window[start..]`.
     window: Vec<u8>,
     start: usize,
@@ -35,16 +33,8 @@ pub struct WarcReader {
     window_offset: u64,
     /// Set once `source` has no more bytes.
     at_end: bool,
-    /// Where the decompressed stream lacks bytes.
-    gaps: VecDeque<Gap>,
 }
 // ANCHOR_END: warc_reader
-
-enum Source {
-    Plain(File),
-    Gzip(Box<GzipMembers<BufReader<File>>>),
-    Failed,
-}
 
 /// One turn of the reader: a page, a record of another type, or a damaged one.
 enum Step {
@@ -63,23 +53,8 @@ impl WarcReader {
     /// # Errors
     /// When the file cannot be opened or read.
     pub fn open(path: &Path) -> io::Result<WarcReader> {
-        let mut magic = [0u8; 2];
-        let n = File::open(path)?.read(&mut magic)?;
-        let file = File::open(path)?;
-        let source = if n == magic.len() && magic == [0x1f, 0x8b] {
-            Source::Gzip(Box::new(GzipMembers::new(BufReader::with_capacity(READ_BYTES, file))))
-        } else {
-            Source::Plain(file)
-        };
-        Ok(WarcReader {
-            file: path.to_owned(),
-            source,
-            window: Vec::new(),
-            start: 0,
-            window_offset: 0,
-            at_end: false,
-            gaps: VecDeque::new(),
-        })
+        let source = ByteStream::open(path)?;
+        Ok(WarcReader { file: path.to_owned(), source, window: Vec::new(), start: 0, window_offset: 0, at_end: false })
     }
 
     fn offset(&self) -> u64 {
@@ -103,9 +78,6 @@ impl WarcReader {
             let n_read = read_some(&mut self.source, &mut self.window[n_before..]);
             self.window.truncate(n_before + *n_read.as_ref().unwrap_or(&0));
             self.at_end = n_read? == 0;
-            if let Source::Gzip(members) = &mut self.source {
-                self.gaps.append(&mut members.gaps);
-            }
         }
         Ok(self.unread().len() >= n_bytes)
     }
@@ -185,7 +157,7 @@ impl WarcReader {
             return Ok(Err("its Content-Length does not lead to the next record".to_owned()));
         }
         let end = offset + (record_bytes + SEPARATOR.len()) as u64;
-        if self.gaps.front().is_some_and(|gap| gap.spoils_what_it_ends && gap.offset <= end) {
+        if self.source.gaps.front().is_some_and(|gap| gap.spoils_what_it_ends && gap.offset <= end) {
             return Ok(Err("its checksum is wrong".to_owned()));
         }
         let block = &self.unread()[header_bytes..record_bytes];
@@ -227,8 +199,8 @@ impl WarcReader {
 
     /// Removes the gaps that lie before `offset` and returns the first.
     fn take_gaps_before(&mut self, offset: u64) -> Option<Gap> {
-        let n_before = self.gaps.iter().take_while(|gap| gap.offset < offset).count();
-        self.gaps.drain(..n_before).next()
+        let n_before = self.source.gaps.iter().take_while(|gap| gap.offset < offset).count();
+        self.source.gaps.drain(..n_before).next()
     }
 }
 
@@ -244,9 +216,8 @@ impl Iterator for WarcReader {
                 Ok(Step::Damaged(offset, reason)) => (offset, reason),
                 Err(error) => {
                     let offset = self.offset();
-                    self.source = Source::Failed;
                     self.window.clear();
-                    self.gaps.clear();
+                    self.source.gaps.clear();
                     self.start = 0;
                     self.at_end = true;
                     (offset, format!("cannot read on: {error}"))
@@ -258,14 +229,9 @@ impl Iterator for WarcReader {
     }
 }
 
-fn read_some(source: &mut Source, buffer: &mut [u8]) -> io::Result<usize> {
+fn read_some(source: &mut ByteStream, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
-        let n_read = match source {
-            Source::Plain(file) => file.read(buffer),
-            Source::Gzip(members) => members.read(buffer),
-            Source::Failed => Ok(0),
-        };
-        match n_read {
+        match source.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             other => return other,
         }
