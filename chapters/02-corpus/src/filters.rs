@@ -9,9 +9,10 @@
 
 use crate::document::Document;
 use crate::language;
+use crate::lines;
 use crate::pii;
 use crate::pipeline::{PipelineConfig, Stage};
-use crate::quality;
+use crate::quality::Quality;
 use crate::setting::InvalidSetting;
 
 /// What a page went through that stays.
@@ -36,6 +37,7 @@ pub struct Rejection {
 #[derive(Debug, Clone)]
 pub struct Filters {
     config: PipelineConfig,
+    quality: Quality,
 }
 
 impl Filters {
@@ -45,12 +47,17 @@ impl Filters {
     /// A setting outside its range, or a file that cannot be read.
     pub fn new(config: &PipelineConfig) -> Result<Self, InvalidSetting> {
         config.validate()?;
-        Ok(Self { config: config.clone() })
+        Ok(Self { config: config.clone(), quality: Quality::new(&config.quality)? })
     }
 
     /// The filters that these settings switch on, in order.
     pub fn stages(&self) -> Vec<Stage> {
-        vec![Stage::Language, Stage::Quality, Stage::Pii]
+        let is_on = |stage: &Stage| match stage {
+            Stage::Language | Stage::Quality | Stage::Pii => true,
+            Stage::Lines => self.config.lines.is_on(),
+            _ => false,
+        };
+        Stage::ALL.into_iter().filter(is_on).collect()
     }
 
     // ANCHOR: judge
@@ -62,7 +69,10 @@ impl Filters {
         let because = |stage| move |reason: String| Rejection { stage, reason };
         let check = |reason: Option<String>| reason.map_or(Ok(()), Err);
         check(language::reject_reason(&document.text, &self.config.language)).map_err(because(Stage::Language))?;
-        let broken_rule = quality::reject_reason(&document.text, &self.config.quality);
+        if self.config.lines.is_on() {
+            document.text = lines::keep_prose_lines(&document.text, &self.config.lines);
+        }
+        let broken_rule = self.quality.broken_rule(&document.text);
         check(broken_rule.map(String::from)).map_err(because(Stage::Quality))?;
         let n_bytes_unmasked = document.text.len();
         let masked = pii::mask(&document.text, &self.config.pii);

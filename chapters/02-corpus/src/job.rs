@@ -23,7 +23,6 @@
 
 mod compare;
 mod filter;
-pub mod input;
 mod manifest;
 pub mod plan;
 mod report;
@@ -44,13 +43,13 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use self::compare::Found;
-use self::input::InputFile;
 use self::manifest::Manifest;
 use self::tasks::{TaskRecord, Tasks};
 use crate::decontaminate::{Exam, TestItem};
 use crate::filters::Filters;
 use crate::minhash::Permutations;
 use crate::pipeline::PipelineConfig;
+use crate::read::InputFile;
 use crate::setting::{InvalidSetting, holds, share};
 use crate::split::HELD_OUT_SHARE;
 

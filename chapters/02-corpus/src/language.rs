@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 use whatlang::Lang;
 
+use crate::fences::prose;
 use crate::setting::{InvalidSetting, holds, share};
 
 // ANCHOR: language
@@ -60,27 +61,6 @@ impl LanguageConfig {
     }
 }
 
-/// The lines of `text` outside fenced code blocks.
-pub(crate) fn prose(text: &str) -> String {
-    // The length of the fence that opened a block: a shorter one is code inside it.
-    let mut open_fence = None;
-    let mut prose = String::with_capacity(text.len());
-    for line in text.lines() {
-        let line_start = line.trim_start();
-        let fence = line_start.len() - line_start.trim_start_matches('`').len();
-        match open_fence {
-            None if fence >= 3 => open_fence = Some(fence),
-            None => {
-                prose.push_str(line);
-                prose.push('\n');
-            }
-            Some(opening) if fence >= opening => open_fence = None,
-            Some(_) => {}
-        }
-    }
-    prose
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,12 +86,6 @@ mod tests {
     fn code_has_no_language() {
         let code = format!("```\n{GERMAN}\n```\nThe code above.");
         assert_eq!(reject_reason(&code, &LanguageConfig::default()), None);
-    }
-
-    #[test]
-    fn a_fence_is_closed_by_one_at_least_as_long() {
-        let text = "Before.\n````markdown\n```\ncode\n```\nstill code\n````\nBetween.\n```\ncode\n`````\nAfter.";
-        assert_eq!(prose(text), "Before.\nBetween.\nAfter.\n");
     }
 
     #[test]

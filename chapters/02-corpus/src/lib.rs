@@ -8,8 +8,8 @@
 //! | [`world`] | an invented world of towns and facts, and its noisy crawl with the truth about every page |
 //! | [`warc`], [`html`], [`rustdoc`], [`read`] | reading: archives, pages, Rust's own documentation, folders |
 //! | [`words`] | what counts as a word, for every stage that compares texts |
-//! | [`language`], [`quality`], [`pii`] | what the filters that look at one page look at |
-//! | [`filters`], [`tally`] | those filters as one question, and the count of the answers |
+//! | [`language`], [`lines`], [`quality`], [`word_lists`], [`pii`] | what the filters that look at one page look at |
+//! | [`filters`], [`tally`], [`rule_table`] | those filters as one question, and the count of the answers |
 //! | [`exact_dedup`], [`minhash`], [`banding`], [`clusters`], [`paragraph_dedup`] | filters that compare pages |
 //! | [`decontaminate`] | keeps the exam out of the corpus |
 //! | [`extraction`] | an archive's pages to text, the first stage |
@@ -29,17 +29,20 @@ pub mod decontaminate;
 pub mod document;
 pub mod exact_dedup;
 pub mod extraction;
+mod fences;
 pub mod filters;
 mod funnel;
 pub mod html;
 pub mod job;
 pub mod language;
+pub mod lines;
 pub mod minhash;
 pub mod paragraph_dedup;
 pub mod pii;
 pub mod pipeline;
 pub mod quality;
 pub mod read;
+pub mod rule_table;
 pub mod rustdoc;
 pub mod score;
 pub mod setting;
@@ -48,6 +51,7 @@ pub mod tally;
 pub mod tour;
 pub mod truth;
 pub mod warc;
+pub mod word_lists;
 pub mod words;
 pub mod world;
 
@@ -59,6 +63,7 @@ pub use filters::{Filters, Passed, Rejection};
 pub use job::{Job, JobConfig, JobReport};
 pub use pipeline::{Cleaned, Funnel, PipelineConfig, Progress, Stage, clean};
 pub use read::{ReadError, Reading, Skipped, read_folder, read_jsonl, write_jsonl};
+pub use rule_table::RuleTable;
 pub use rustdoc::RustDocs;
 pub use score::{Scores, StageScore};
 pub use split::{Split, split};

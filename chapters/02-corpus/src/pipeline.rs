@@ -21,10 +21,12 @@ use crate::exact_dedup;
 use crate::filters::{Filters, Rejection};
 pub use crate::funnel::{Funnel, StageReport};
 use crate::language::LanguageConfig;
+use crate::lines::LinesConfig;
 use crate::minhash::{self, MinHashConfig};
 use crate::paragraph_dedup::{self, ParagraphConfig};
 use crate::pii::PiiConfig;
 use crate::quality::QualityConfig;
+use crate::rule_table::RuleTable;
 use crate::setting::InvalidSetting;
 use crate::tally::FilterTally;
 
@@ -100,6 +102,8 @@ impl Stage {
 pub struct PipelineConfig {
     /// Which language to keep.
     pub language: LanguageConfig,
+    /// Which lines to drop from the pages; none unless set.
+    pub lines: LinesConfig,
     /// Thresholds of the quality rules.
     pub quality: QualityConfig,
     /// Placeholders for personal data.
@@ -161,6 +165,9 @@ pub struct Cleaned {
     pub removed: Vec<Removal>,
     /// Every masked piece of personal data, with its document's id.
     pub masked: Vec<(String, String)>,
+    /// Which rule of the filters that look at one page rejected what.
+    #[serde(default)]
+    pub rules: RuleTable,
 }
 
 // ANCHOR: clean
@@ -219,6 +226,7 @@ impl Run<'_> {
             }
         }
         self.done.funnel.stages.extend(tally.stages);
+        self.done.rules = tally.rules;
     }
 
     /// Drops the documents for which `twins` names an earlier one.

@@ -6,12 +6,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use corpus::job::{Job, JobConfig, JobError, JobReport, Others, Shard, input, read_report};
+use corpus::job::{Job, JobConfig, JobError, JobReport, Others, Shard, read_report};
 use corpus::paragraph_dedup::ParagraphConfig;
+use corpus::read::list;
 use corpus::{Document, PipelineConfig, TestItem, World, WorldConfig, clean, extract_warc, read_jsonl, write_jsonl};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
+
+/// A paragraph that many pages end with.
+const FOOTER: &str =
+    "\n\nThis page may be copied by anyone who leaves the names of its authors where they stand in it.";
 
 /// An input of several files, a job over it, and the settings that cut it into many tasks.
 struct Fixture {
@@ -27,7 +32,8 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let warc = folder.path().join("crawl.warc");
         world.write_warc(&warc).unwrap();
-        let documents = extract_warc(&warc, &|_, _, _| {}).unwrap().documents;
+        let mut documents = extract_warc(&warc, &|_, _, _| {}).unwrap().documents;
+        documents.iter_mut().step_by(5).for_each(|document| document.text.push_str(FOOTER));
         let mut rest = &documents[..];
         for (i, n) in [7, 120, 1, 60, 200, 30].into_iter().chain([usize::MAX]).enumerate() {
             let (file, others) = rest.split_at(n.min(rest.len()));
@@ -49,7 +55,7 @@ impl Fixture {
     }
 
     fn open(&self, out: &Path) -> Result<Job, JobError> {
-        Job::open(out, input::list(&[self.input()]).unwrap(), &self.config, &self.exam)
+        Job::open(out, list(&[self.input()]).unwrap().files, &self.config, &self.exam)
     }
 
     fn run(&self, out: &Path, shard: Shard, workers: usize, others: Others) -> Result<JobReport, JobError> {
@@ -99,7 +105,7 @@ fn the_job_keeps_what_the_pipeline_in_memory_keeps() {
     let out = fixture.out("out");
     let report = fixture.run_alone(&out);
     let all: Vec<Document> =
-        input::list(&[fixture.input()]).unwrap().iter().flat_map(|f| read_jsonl(&f.path).unwrap().documents).collect();
+        list(&[fixture.input()]).unwrap().files.iter().flat_map(|f| read_jsonl(&f.path).unwrap().documents).collect();
     let expected = clean(all, &fixture.config.pipeline, &fixture.exam, &|_, _, _| {}).unwrap();
     let (held_out, training): (Vec<Document>, Vec<Document>) =
         expected.documents.into_iter().partition(|d| corpus::split::is_held_out(d, fixture.config.held_out_share));
@@ -125,7 +131,7 @@ fn an_archive_gives_what_extraction_in_memory_gives() {
     world.write_warc(&warc).unwrap();
     let config = JobConfig { held_out_share: 0.0, ..JobConfig::default() };
     let out = folder.path().join("out");
-    let job = Job::open(&out, input::list(std::slice::from_ref(&warc)).unwrap(), &config, &world.test_items()).unwrap();
+    let job = Job::open(&out, list(std::slice::from_ref(&warc)).unwrap().files, &config, &world.test_items()).unwrap();
     job.run(Shard::WHOLE, 1, Others::Leave, &|_, _, _| {}).unwrap();
     let extracted = extract_warc(&warc, &|_, _, _| {}).unwrap().documents;
     let expected = clean(extracted, &config.pipeline, &world.test_items(), &|_, _, _| {}).unwrap().documents;
@@ -150,7 +156,9 @@ fn any_number_of_workers_and_shards_gives_the_same_bytes() {
     std::thread::scope(|scope| {
         for index in 0..3 {
             let (fixture, out) = (&fixture, &out);
-            scope.spawn(move || fixture.run(out, Shard { index, count: 3 }, 1, Others::Wait(Duration::from_secs(60))).unwrap());
+            scope.spawn(move || {
+                fixture.run(out, Shard { index, count: 3 }, 1, Others::Wait(Duration::from_secs(60))).unwrap()
+            });
         }
     });
     assert_same(&out, &expected, "three shards at once");

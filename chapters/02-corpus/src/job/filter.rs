@@ -51,7 +51,7 @@ impl Job {
                     }
                 };
                 extraction.documents_in += 1;
-                extraction.bytes_in += read.n_bytes();
+                extraction.bytes_in += read.document.text.len();
                 match read.extract() {
                     Err(skipped) => {
                         *extraction.reasons.entry("no text".to_string()).or_default() += 1;
@@ -72,6 +72,7 @@ impl Job {
         }
         record.n_documents = out.n_documents as usize;
         record.stages = std::iter::once(extraction).chain(tally.stages).collect();
+        record.rules = tally.rules;
         out.finish(self, part, &mut record).map_err(JobError::at(&path))?;
         Ok(record)
     }

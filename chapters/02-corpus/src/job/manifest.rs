@@ -11,10 +11,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::input::InputFile;
 use super::{JobConfig, JobError, Step};
 use crate::atomic_file::AtomicFile;
 use crate::decontaminate::TestItem;
+use crate::read::InputFile;
 
 /// Grows when an older job can no longer be continued.
 const VERSION: u32 = 1;

@@ -11,6 +11,7 @@ use super::manifest::Manifest;
 use super::tasks::{TaskRecord, Tasks};
 use super::{Job, JobError, Step};
 use crate::funnel::Funnel;
+use crate::rule_table::RuleTable;
 use crate::tally::FilterTally;
 
 /// Unreadable records that the report names.
@@ -23,6 +24,8 @@ const REPORT: &str = "report.json";
 pub struct JobReport {
     /// Documents and bytes through the stages.
     pub funnel: Funnel,
+    /// Which rule rejected what, with samples.
+    pub rules: RuleTable,
     /// Documents in `train/`.
     pub n_training: usize,
     /// Bytes of their text.
@@ -41,6 +44,7 @@ impl Job {
         self.sweep().map_err(JobError::at(&self.folder))?;
         let mut report = JobReport {
             funnel: Funnel::default(),
+            rules: RuleTable::default(),
             n_training: 0,
             training_bytes: 0,
             n_held_out: 0,
@@ -51,7 +55,7 @@ impl Job {
             let mut total: Option<FilterTally> = None;
             for part in 0..self.manifest.n_parts() {
                 let record = self.tasks.record(step, part)?;
-                let tally = FilterTally { stages: record.stages };
+                let tally = FilterTally { stages: record.stages, rules: record.rules };
                 match &mut total {
                     Some(total) => total.merge(&tally),
                     None => total = Some(tally),
@@ -64,7 +68,10 @@ impl Job {
                     report.n_held_out += record.n_held_out;
                 }
             }
-            report.funnel.stages.extend(total.into_iter().flat_map(|total| total.stages));
+            if let Some(total) = total {
+                report.rules.merge(&total.rules);
+                report.funnel.stages.extend(total.stages);
+            }
         }
         let write = || -> io::Result<_> {
             let mut file = self.tasks.create(REPORT.to_string())?;

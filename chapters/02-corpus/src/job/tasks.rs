@@ -14,6 +14,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::{JobError, Step};
 use crate::atomic_file::AtomicFile;
 use crate::funnel::StageReport;
+use crate::rule_table::RuleTable;
 
 /// What a task has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub(super) struct TaskRecord {
     pub n_documents: usize,
     /// Its share of the funnel.
     pub stages: Vec<StageReport>,
+    /// Which rule rejected what.
+    pub rules: RuleTable,
     /// Records that could not be read.
     pub n_skipped: usize,
     /// The first of them.

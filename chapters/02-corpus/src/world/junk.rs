@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::World;
 use super::phrases::{NUMBERS, PLACES, filler, pick};
 use super::prose::{PageText, Sentence, clean_page};
-use crate::quality::SPAM_WORDS;
+use crate::word_lists::SPAM_WORDS;
 
 /// Spam: sentences around unwanted words, between ordinary ones.
 pub(super) fn spam(rng: &mut ChaCha8Rng) -> PageText {
