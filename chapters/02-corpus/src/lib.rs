@@ -15,6 +15,7 @@
 //! | [`extraction`] | an archive's pages to text, the first stage |
 //! | [`pipeline`] | the stages in order, and the funnel they make |
 //! | [`job`] | the same stages for a corpus that fits into no memory, on many machines |
+//! | [`jsonl_dedup`] | the copies in one JSONL file |
 //! | [`truth`], [`score`] | what each stage should have done, and how close it came |
 //! | [`build`] | the corpus of an invented world, from its crawl to its scores |
 //! | [`mod@split`] | held-out documents |
@@ -34,6 +35,7 @@ pub mod filters;
 mod funnel;
 pub mod html;
 pub mod job;
+pub mod jsonl_dedup;
 pub mod language;
 pub mod lines;
 pub mod minhash;
