@@ -1,4 +1,6 @@
-//! `llm corpus build|report`.
+//! `llm corpus build|extract|report`.
+
+mod extract;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -24,6 +26,8 @@ pub(crate) struct CorpusArgs {
 enum CorpusCommand {
     /// Clean raw pages; the documents go to runs/NAME/corpus
     Build(RunArgs),
+    /// The main text of one page of HTML
+    Extract(extract::ExtractArgs),
     /// What each stage kept and dropped
     Report {
         /// The run's folder
@@ -38,6 +42,7 @@ enum CorpusCommand {
 pub(crate) fn run(args: &CorpusArgs, out: &mut dyn Write) -> Result<()> {
     match &args.command {
         CorpusCommand::Build(args) => run_stage(args, Stage::Corpus, out),
+        CorpusCommand::Extract(args) => extract::run(args, out),
         CorpusCommand::Report { run, json } => {
             let report: CorpusReport = Run::existing(run, Device::Cpu)?.result(Stage::Corpus)?;
             if *json {

@@ -11,11 +11,13 @@
 
 mod blocks;
 mod density;
+mod landmarks;
 mod nesting;
 mod role;
 mod text;
 
 pub(crate) use density::Links;
+pub(crate) use landmarks::Landmarks;
 pub(crate) use text::render;
 
 use nesting::limit_nesting;
@@ -31,10 +33,14 @@ pub const MAX_HTML_BYTES: usize = 16 << 20;
 // ANCHOR: extracted
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extracted {
-    /// `<title>`, white space collapsed; empty if there is none.
-    pub title: String,
-    /// The language that the page claims (`<html lang>`), as written; `None` if it claims none.
+    /// `<title>`, white space collapsed.
+    pub title: Option<String>,
+    /// The language that the page claims (`<html lang>`), as written.
     pub lang: Option<String>,
+    /// The licence that the page claims: an address or a sentence, as written.
+    pub licence: Option<String>,
+    /// What the page asks of robots (`<meta name=robots>`), as written: `noindex, noai`.
+    pub robots: Option<String>,
     /// Main content as plain text with Markdown's headings, lists and code fences; empty if there is none.
     pub text: String,
 }
@@ -45,7 +51,7 @@ pub struct Extracted {
 #[must_use]
 pub fn extract(html: &str) -> Extracted {
     let page = parse(html);
-    let Landmarks { title, lang, main, body } = Landmarks::find(&page);
+    let Landmarks { title, lang, licence, robots, main, body } = Landmarks::find(&page);
     let strict =
         |root| render(root, Links::DropDense, |node, element| is_invisible(element) || is_boilerplate(node, element));
     let mut text = String::new();
@@ -64,7 +70,7 @@ pub fn extract(html: &str) -> Extracted {
             );
         }
     }
-    Extracted { title, lang, text }
+    Extracted { title, lang, licence, robots, text }
 }
 // ANCHOR_END: extract
 
@@ -81,51 +87,6 @@ fn better(text: String, other: String) -> String {
 pub(crate) fn parse(html: &str) -> Html {
     let end = html.floor_char_boundary(MAX_HTML_BYTES);
     Html::parse_document(&limit_nesting(&html[..end]))
-}
-
-/// The parts of a page that are found by name.
-struct Landmarks<'a> {
-    title: String,
-    lang: Option<String>,
-    main: Option<NodeRef<'a, Node>>,
-    body: Option<NodeRef<'a, Node>>,
-}
-
-impl<'a> Landmarks<'a> {
-    fn find(page: &'a Html) -> Self {
-        let mut marks = Landmarks { title: String::new(), lang: None, main: None, body: None };
-        let mut articles = Vec::new();
-        for node in page.tree.nodes() {
-            let Node::Element(element) = node.value() else { continue };
-            match element.name() {
-                "html" if marks.lang.is_none() => {
-                    marks.lang = element.attr("lang").map(str::trim).filter(|lang| !lang.is_empty()).map(str::to_owned);
-                }
-                "title" if marks.title.is_empty() => marks.title = collapsed_text(node),
-                "body" if marks.body.is_none() => marks.body = Some(node),
-                "article" => articles.push(node),
-                name => {
-                    let is_main = name == "main" || element.attr("role") == Some("main");
-                    if is_main && marks.main.is_none() {
-                        marks.main = Some(node);
-                    }
-                }
-            }
-        }
-        if let (None, [article]) = (marks.main, articles.as_slice()) {
-            marks.main = Some(*article);
-        }
-        marks
-    }
-}
-
-/// All text below `node`, white space collapsed.
-pub(crate) fn collapsed_text(node: NodeRef<'_, Node>) -> String {
-    let mut words = String::new();
-    for text in node.descendants().filter_map(|node| node.value().as_text()) {
-        words.push_str(text);
-    }
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What a reader of the page cannot see, or cannot read as text.

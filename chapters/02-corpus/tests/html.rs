@@ -22,9 +22,29 @@ fn assert_drops(junk: &str) {
 #[test]
 fn title_and_language_are_read() {
     let page = extract("<html lang=' en-GB '><head><title>\n Aldmoor &amp;\n the bay </title></head><body><p>x</p>");
-    assert_eq!(page.title, "Aldmoor & the bay");
+    assert_eq!(page.title.as_deref(), Some("Aldmoor & the bay"));
     assert_eq!(page.lang.as_deref(), Some("en-GB"));
-    assert_eq!(extract("<p>x</p>").lang, None);
+    let silent = extract("<title> </title><p>x</p>");
+    assert_eq!((silent.title, silent.lang, silent.licence, silent.robots), (None, None, None, None));
+}
+
+#[test]
+fn a_licence_is_read_wherever_a_page_may_state_it() {
+    for statement in [
+        "<link rel=license href=' /by-sa '>",
+        "<p>Shared under <a rel='nofollow License' href=/by-sa>a licence</a></p>",
+        "<meta name=DC.rights content=/by-sa>",
+        "<meta name=license content=/by-sa><link rel=license href=/other>",
+        "<a rel=licensed href=/other>x</a><meta name=dcterms.license content=/by-sa>",
+    ] {
+        assert_eq!(extract(statement).licence.as_deref(), Some("/by-sa"), "{statement}");
+    }
+}
+
+#[test]
+fn wishes_to_robots_are_kept_as_written() {
+    let page = extract("<meta name=ROBOTS content='NoIndex, noai'><meta name=googlebot content=all><p>x");
+    assert_eq!(page.robots.as_deref(), Some("NoIndex, noai"));
 }
 
 #[test]

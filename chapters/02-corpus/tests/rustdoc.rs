@@ -191,7 +191,7 @@ fn docs() -> TempDir {
 fn an_item_page_gives_what_its_author_wrote() {
     let page = extract_rustdoc(&pot_page());
     assert_eq!(page.text, POT_TEXT);
-    assert_eq!(page.title, "Struct Pot");
+    assert_eq!(page.title.as_deref(), Some("Struct Pot"));
     assert_eq!(page.lang.as_deref(), Some("en"));
 }
 

@@ -6,9 +6,10 @@
 //! own. Declarations stand in backticks, examples in fences.
 
 use ego_tree::NodeRef;
+use scraper::Html;
 use scraper::node::{Element, Node};
 
-use crate::html::{Extracted, Links, collapsed_text, extract, is_invisible, parse, render};
+use crate::html::{Extracted, Landmarks, Links, extract, is_invisible, parse, render};
 
 /// Extracts a page of documentation: a rustdoc item, a page of a book, or by [`extract`] what is neither.
 #[must_use]
@@ -32,7 +33,7 @@ pub fn extract_rustdoc(html: &str) -> Extracted {
     let page = parse(&html[..end]);
     let main = find(page.tree.root(), |element| element.id() == Some("main-content"));
     let text = main.map_or_else(String::new, |main| render(main, Links::Keep, drops_from_item));
-    Extracted { title: title(page.tree.root()), lang: lang(page.tree.root()), text }
+    described(&page, text)
 }
 // ANCHOR_END: extract_rustdoc
 
@@ -41,7 +42,7 @@ fn extract_book(html: &str) -> Extracted {
     let page = parse(html);
     let main = find(page.tree.root(), |element| element.name() == "main");
     let text = main.map_or_else(String::new, |main| render(main, Links::Keep, drops_from_book));
-    Extracted { title: title(page.tree.root()), lang: lang(page.tree.root()), text }
+    described(&page, text)
 }
 
 /// The first element below `root`, in page order, for which `is_it` is true.
@@ -49,13 +50,10 @@ pub(super) fn find<'a>(root: NodeRef<'a, Node>, is_it: impl Fn(&Element) -> bool
     root.descendants().find(|node| node.value().as_element().is_some_and(&is_it))
 }
 
-fn title(root: NodeRef<'_, Node>) -> String {
-    find(root, |element| element.name() == "title").map_or_else(String::new, collapsed_text)
-}
-
-fn lang(root: NodeRef<'_, Node>) -> Option<String> {
-    let html = find(root, |element| element.name() == "html")?;
-    html.value().as_element()?.attr("lang").map(str::to_owned)
+/// A text with what its page says about itself.
+fn described(page: &Html, text: String) -> Extracted {
+    let Landmarks { title, lang, licence, robots, .. } = Landmarks::find(page);
+    Extracted { title, lang, licence, robots, text }
 }
 
 /// In mdBook pages `boring` marks the lines of an example that the reader does not see.
