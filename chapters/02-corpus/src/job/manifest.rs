@@ -54,9 +54,14 @@ impl Manifest {
             config: config.clone(),
             exam: format!("{:032x}", xxh3_128(&exam)),
             part_ends: part_ends(&inputs, config.part_bytes),
-            n_ranges: total.div_ceil(config.range_bytes).clamp(1, 1 << 16) as usize,
+            n_ranges: Self::n_ranges(total, config),
             inputs,
         })
+    }
+
+    /// The ranges for an input of this size.
+    pub fn n_ranges(input_bytes: u64, config: &JobConfig) -> usize {
+        input_bytes.div_ceil(config.range_bytes).clamp(1, 1 << 16) as usize
     }
 
     /// The numbers of a part's inputs.
