@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use corpus::atomic_file::AtomicFile;
 use corpus::jsonl_dedup::{DedupCounts, KeptLines, keep_lines};
-use corpus::minhash::MinHashConfig;
+use corpus::minhash::{MinHashConfig, ShingleHash};
 use llm_from_scratch::request::WrongRequest;
 
 /// The length of a signature unless the user says otherwise, as in datasketch.
@@ -34,6 +34,9 @@ pub(super) struct DedupArgs {
     /// Words in a run
     #[arg(long, value_name = "N", default_value_t = MinHashConfig::default().shingle_words)]
     shingle_words: usize,
+    /// The hash of a run: xxh3, or sha1 as in datasketch
+    #[arg(long, value_name = "HASH", default_value = "xxh3", value_parser = shingle_hash)]
+    shingle_hash: ShingleHash,
     /// Print the counts as one JSON object (to standard error if --out is -)
     #[arg(long)]
     json: bool,
@@ -41,7 +44,11 @@ pub(super) struct DedupArgs {
 
 pub(super) fn run(args: &DedupArgs, out: &mut dyn Write) -> Result<()> {
     let config = MinHashConfig::for_threshold(args.threshold, args.hashes)
-        .map(|config| MinHashConfig { shingle_words: args.shingle_words, ..config })
+        .map(|config| MinHashConfig {
+            shingle_words: args.shingle_words,
+            shingle_hash: args.shingle_hash,
+            ..config
+        })
         .and_then(|config| config.validate().map(|()| config))
         .map_err(|error| WrongRequest::new(error.to_string()))?;
     let is_stdout = args.out.as_os_str() == "-";
@@ -60,6 +67,10 @@ pub(super) fn run(args: &DedupArgs, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{summary}")?;
     }
     Ok(())
+}
+
+fn shingle_hash(name: &str) -> Result<ShingleHash, String> {
+    serde_json::from_value(name.into()).map_err(|_| format!("there is no shingle hash {name}; choose xxh3 or sha1"))
 }
 
 /// `open` gives the same input twice.

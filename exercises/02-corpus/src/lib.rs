@@ -1,0 +1,9 @@
+//! Exercises of chapter 02: from pages to a corpus without copies.
+//!
+//! Each module is a starter whose header states the task. Write its body, then run its test. With
+//! the feature `solutions` the same tests run on `solutions/`.
+
+#[cfg_attr(feature = "solutions", path = "../solutions/e7_paragraphs.rs")]
+pub mod e7_paragraphs;
+#[cfg_attr(feature = "solutions", path = "../solutions/e8_signature.rs")]
+pub mod e8_signature;
