@@ -24,10 +24,15 @@ impl JoinedWords {
     /// The words of `text`, the same as [`words`] gives.
     pub fn new(text: &str) -> Self {
         let mut words = Self { joined: String::with_capacity(text.len()), ends: Vec::with_capacity(text.len() / 6) };
-        for word in text.split(|c: char| !is_in_word(c)) {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (word, is_ascii) = word_at_start(rest);
             if !word.is_empty() {
-                words.push(word);
+                words.push(word, is_ascii);
             }
+            // What ended the word is no part of one.
+            let end = rest[word.len()..].chars().next().map_or(0, char::len_utf8);
+            rest = &rest[word.len() + end..];
         }
         words
     }
@@ -54,11 +59,11 @@ impl JoinedWords {
         starts.zip(self.ends.iter().skip(n - 1)).map(|(start, &end)| &self.joined[start..end])
     }
 
-    fn push(&mut self, word: &str) {
+    fn push(&mut self, word: &str, is_ascii: bool) {
         if !self.joined.is_empty() {
             self.joined.push(' ');
         }
-        if word.is_ascii() {
+        if is_ascii {
             let start = self.joined.len();
             self.joined.push_str(word);
             self.joined[start..].make_ascii_lowercase();
@@ -70,10 +75,20 @@ impl JoinedWords {
     }
 }
 
-/// `char::is_alphanumeric`, with the answer for ASCII first, which is most of the text.
-#[inline]
-fn is_in_word(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() }
+/// The letters and digits with which the text begins, and whether all are ASCII. Those, most of the text, are looked at byte
+/// by byte; only what is not ASCII is decoded.
+fn word_at_start(text: &str) -> (&str, bool) {
+    let (mut at, mut is_ascii) = (0, true);
+    loop {
+        at += text.as_bytes()[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        match text[at..].chars().next() {
+            Some(c) if !c.is_ascii() && c.is_alphanumeric() => {
+                is_ascii = false;
+                at += c.len_utf8();
+            }
+            _ => return (&text[..at], is_ascii),
+        }
+    }
 }
 
 /// The 64-bit hash of a window of words; the separator keeps `ab c` and `a bc` apart.

@@ -13,9 +13,8 @@ pub fn fnv1a(bytes: &[u8]) -> u64 {
 pub fn signature(words: &[&str], n: usize, permutations: &[(u32, u32)]) -> Vec<u32> {
     let runs = words.windows(n.min(words.len()).max(1));
     let hashes: Vec<u32> = runs.map(|run| (fnv1a(run.join(" ").as_bytes()) >> 32) as u32).collect();
-    let smallest = |&(a, b): &(u32, u32)| {
-        hashes.iter().map(|h| a.wrapping_mul(*h).wrapping_add(b)).min().unwrap_or(u32::MAX)
-    };
+    let smallest =
+        |&(a, b): &(u32, u32)| hashes.iter().map(|h| a.wrapping_mul(*h).wrapping_add(b)).min().unwrap_or(u32::MAX);
     permutations.iter().map(smallest).collect()
 }
 

@@ -37,7 +37,11 @@ fn only_the_same_mark_closes() {
 #[test]
 fn a_fence_with_a_language_does_not_close() {
     let code = "```\na\n```rust\n\nb\n```  ";
-    assert_eq!(paragraphs(&format!("{code}\n\nafter")), [code, "after"], "a label opens, spaces behind a fence do not matter");
+    assert_eq!(
+        paragraphs(&format!("{code}\n\nafter")),
+        [code, "after"],
+        "a label opens, spaces behind a fence do not matter"
+    );
 }
 
 #[test]

@@ -15,13 +15,21 @@ fn the_hash_has_its_published_values() {
 fn a_signature_is_the_same_on_every_machine() {
     let words = ["the", "doors", "in", "bakelo", "are", "red"];
     let expected = [57_442_431, 172_327_300, 1_106_894_681, 1_089_797_666];
-    assert_eq!(signature(&words, 3, &PERMUTATIONS), expected, "computed by another program, which yours must agree with");
+    assert_eq!(
+        signature(&words, 3, &PERMUTATIONS),
+        expected,
+        "computed by another program, which yours must agree with"
+    );
 }
 
 #[test]
 fn a_short_text_is_one_shingle_and_an_empty_one_none() {
     let expected = [4_061_823_934, 3_595_537_217, 2_121_000_031, 2_146_304_652];
-    assert_eq!(signature(&["the", "doors"], 3, &PERMUTATIONS), expected, "two words in runs of three are one run of two");
+    assert_eq!(
+        signature(&["the", "doors"], 3, &PERMUTATIONS),
+        expected,
+        "two words in runs of three are one run of two"
+    );
     assert_eq!(signature(&[], 3, &PERMUTATIONS), [u32::MAX; 4]);
 }
 

@@ -44,11 +44,7 @@ pub(super) struct DedupArgs {
 
 pub(super) fn run(args: &DedupArgs, out: &mut dyn Write) -> Result<()> {
     let config = MinHashConfig::for_threshold(args.threshold, args.hashes)
-        .map(|config| MinHashConfig {
-            shingle_words: args.shingle_words,
-            shingle_hash: args.shingle_hash,
-            ..config
-        })
+        .map(|config| MinHashConfig { shingle_words: args.shingle_words, shingle_hash: args.shingle_hash, ..config })
         .and_then(|config| config.validate().map(|()| config))
         .map_err(|error| WrongRequest::new(error.to_string()))?;
     let is_stdout = args.out.as_os_str() == "-";
