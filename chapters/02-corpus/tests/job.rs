@@ -6,10 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use corpus::job::plan::Plan;
 use corpus::job::{Job, JobConfig, JobError, JobReport, Others, Shard, read_report};
 use corpus::paragraph_dedup::ParagraphConfig;
 use corpus::read::list;
-use corpus::{Document, PipelineConfig, TestItem, World, WorldConfig, clean, extract_warc, read_jsonl, write_jsonl};
+use corpus::{
+    Document, PipelineConfig, Stage, TestItem, World, WorldConfig, clean, extract_warc, read_jsonl, write_jsonl,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
@@ -258,6 +261,28 @@ fn another_job_in_the_same_folder_is_refused() {
     fs::write(&first, &bytes[1..]).unwrap();
     assert!(refusal(&fixture).contains("the input 0.jsonl has changed since"));
     assert_same(&out, &expected, "a refused job changes nothing");
+}
+
+/// The plan's bytes a page against the files of a finished job.
+#[test]
+fn the_rows_take_what_the_plan_says() {
+    let mut fixture = Fixture::new();
+    fixture.config.pipeline.paragraph.enabled = false;
+    let out = fixture.out("out");
+    let report = fixture.run_alone(&out);
+    let plan = Plan::of(&list(&[fixture.input()]).unwrap().files, &fixture.config, 2).unwrap();
+    let n_pages = report.funnel.stages.iter().find(|s| s.stage == Stage::ExactDedup).unwrap().documents_in as u64;
+    let mut n_bytes = 0;
+    for (name, bytes) in tree(&out) {
+        let head = 4 + 8 * (plan.n_ranges as u64 + 1);
+        n_bytes += match name {
+            name if name.starts_with("work/exact-") || name.starts_with("work/buckets-") => bytes.len() as u64 - head,
+            name if name.starts_with("work/signatures-") => bytes.len() as u64,
+            _ => 0,
+        };
+    }
+    assert_eq!(n_bytes, n_pages * (plan.rows_bytes / plan.n_pages));
+    assert!(plan.n_parts > 4 && plan.n_ranges > 4);
 }
 
 #[test]

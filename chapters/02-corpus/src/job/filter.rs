@@ -20,6 +20,7 @@ use crate::funnel::StageReport;
 use crate::minhash::shingle_hashes;
 use crate::paragraph_dedup;
 use crate::pipeline::Stage;
+use crate::read::{InputFile, Record};
 use crate::tally::FilterTally;
 use crate::words::JoinedWords;
 
@@ -30,51 +31,74 @@ impl Job {
     /// Reads and filters one part.
     pub(super) fn filter(&self, part: usize) -> Result<TaskRecord, JobError> {
         let path = self.path(&format!("work/pages-{part:05}.jsonl"));
-        let mut out = Sketches::create(self, part).map_err(JobError::at(&path))?;
-        let mut record = TaskRecord::default();
-        let mut extraction = StageReport::entering(Stage::Extraction, &[]);
-        let mut tally = FilterTally::new(&self.filters);
-        for file in &self.files[self.manifest.inputs_of(part)] {
-            let records = match file.records() {
-                Ok(records) => records,
-                Err(error) => {
-                    record.skip(format!("{}: {error}", file.path.display()));
-                    continue;
-                }
+        let work = || -> io::Result<TaskRecord> {
+            let mut work = PartWork {
+                job: self,
+                extraction: StageReport::entering(Stage::Extraction, &[]),
+                tally: FilterTally::new(&self.filters),
+                record: TaskRecord::default(),
+                sketches: Sketches::create(self, part)?,
             };
-            for read in records {
-                let read = match read {
-                    Ok(read) => read,
-                    Err(skipped) => {
-                        record.skip(skipped.to_string());
-                        continue;
-                    }
-                };
-                extraction.documents_in += 1;
-                extraction.bytes_in += read.document.text.len();
-                match read.extract() {
-                    Err(skipped) => {
-                        *extraction.reasons.entry("no text".to_string()).or_default() += 1;
-                        record.skip(skipped.to_string());
-                    }
-                    Ok(mut document) => {
-                        let n_bytes = document.text.len();
-                        extraction.documents_out += 1;
-                        extraction.bytes_out += n_bytes;
-                        let verdict = self.filters.judge(&mut document);
-                        tally.add(n_bytes, &document, &verdict);
-                        if verdict.is_ok() {
-                            out.add(self, &document).map_err(JobError::at(&path))?;
-                        }
+            for file in &self.files[self.manifest.inputs_of(part)] {
+                work.read(file)?;
+            }
+            work.finish(part)
+        };
+        work().map_err(JobError::at(&path))
+    }
+}
+
+/// A part while it is filtered.
+struct PartWork<'a> {
+    job: &'a Job,
+    extraction: StageReport,
+    tally: FilterTally,
+    record: TaskRecord,
+    sketches: Sketches,
+}
+
+impl PartWork<'_> {
+    /// Reads one file. What is wrong with it is noted; an error is only what the output answers.
+    fn read(&mut self, file: &InputFile) -> io::Result<()> {
+        match file.records() {
+            Err(error) => self.record.skip(format!("{}: {error}", file.path.display())),
+            Ok(records) => {
+                for record in records {
+                    match record {
+                        Ok(record) => self.judge(record)?,
+                        Err(skipped) => self.record.skip(skipped.to_string()),
                     }
                 }
             }
         }
-        record.n_documents = out.n_documents as usize;
-        record.stages = std::iter::once(extraction).chain(tally.stages).collect();
-        record.rules = tally.rules;
-        out.finish(self, part, &mut record).map_err(JobError::at(&path))?;
-        Ok(record)
+        Ok(())
+    }
+
+    fn judge(&mut self, record: Record) -> io::Result<()> {
+        self.extraction.documents_in += 1;
+        self.extraction.bytes_in += record.document.text.len();
+        let mut document = match record.extract() {
+            Ok(document) => document,
+            Err(skipped) => {
+                *self.extraction.reasons.entry("no text".to_string()).or_default() += 1;
+                self.record.skip(skipped.to_string());
+                return Ok(());
+            }
+        };
+        let n_bytes = document.text.len();
+        self.extraction.documents_out += 1;
+        self.extraction.bytes_out += n_bytes;
+        let verdict = self.job.filters.judge(&mut document);
+        self.tally.add(n_bytes, &document, &verdict);
+        if verdict.is_ok() { self.sketches.add(self.job, &document) } else { Ok(()) }
+    }
+
+    fn finish(mut self, part: usize) -> io::Result<TaskRecord> {
+        self.record.n_documents = self.sketches.n_documents as usize;
+        self.record.stages = std::iter::once(self.extraction).chain(self.tally.stages).collect();
+        self.record.rules = self.tally.rules;
+        self.sketches.finish(self.job, part, &mut self.record)?;
+        Ok(self.record)
     }
 }
 
