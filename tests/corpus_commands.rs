@@ -37,8 +37,10 @@ fn input(folder: &Path) {
     fs::write(folder.join("job.toml"), "part_bytes = 1000\nrange_bytes = 100000\n").unwrap();
 }
 
-/// Every file below `folder` with its bytes.
+/// Every file below `folder` with its bytes, but the data card.
 fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    // The card bears the date.
+    let is_card = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("card."));
     let mut files = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -46,7 +48,7 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if !is_card(&path) {
                 files.insert(path.strip_prefix(folder).unwrap().to_owned(), fs::read(&path).unwrap());
             }
         }
@@ -100,6 +102,8 @@ fn a_job_that_is_killed_again_and_again_ends_as_if_it_never_was() {
     assert!(tree(&here.join("shards")) == expected, "three processes make another corpus");
 
     assert_eq!(succeeds(llm(here, &["corpus", "report", "shards"])), table);
+    let card = fs::read_to_string(here.join("whole/card.md")).unwrap();
+    assert!(card.contains("near_dedup") && card.contains("| input | in |"), "{card}");
     let json: serde_json::Value =
         serde_json::from_str(&succeeds(llm(here, &["corpus", "report", "shards", "--json"]))).unwrap();
     assert!(json["n_training"].as_u64().unwrap() > 500, "{json}");

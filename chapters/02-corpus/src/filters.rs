@@ -7,19 +7,24 @@
 //! The order is by cost and by blame. The address is looked at before the text, the language before the rules that
 //! were made for English, and personal data is masked last, in the pages that stay.
 
+use crate::classifier::{Classifier, ClassifierConfig};
 use crate::document::Document;
 use crate::language;
 use crate::lines;
-use crate::pii;
+use crate::metadata;
+use crate::pii::{self, PiiKind};
 use crate::pipeline::{PipelineConfig, Stage};
 use crate::quality::Quality;
 use crate::setting::InvalidSetting;
+use crate::url_block_list::UrlBlockList;
 
 /// What a page went through that stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Passed {
     /// The pieces of personal data that were masked.
     pub masked: Vec<String>,
+    /// The kind of each piece.
+    pub masked_kinds: Vec<PiiKind>,
     /// Bytes of the text before they were masked.
     pub n_bytes_unmasked: usize,
 }
@@ -37,7 +42,9 @@ pub struct Rejection {
 #[derive(Debug, Clone)]
 pub struct Filters {
     config: PipelineConfig,
+    url_block_list: UrlBlockList,
     quality: Quality,
+    classifier: Option<Classifier>,
 }
 
 impl Filters {
@@ -47,14 +54,19 @@ impl Filters {
     /// A setting outside its range, or a file that cannot be read.
     pub fn new(config: &PipelineConfig) -> Result<Self, InvalidSetting> {
         config.validate()?;
-        Ok(Self { config: config.clone(), quality: Quality::new(&config.quality)? })
+        let classifier = config.classifier.as_ref().map(ClassifierConfig::load).transpose()?;
+        let url_block_list = UrlBlockList::new(&config.url_block_list)?;
+        Ok(Self { config: config.clone(), url_block_list, quality: Quality::new(&config.quality)?, classifier })
     }
 
     /// The filters that these settings switch on, in order.
     pub fn stages(&self) -> Vec<Stage> {
         let is_on = |stage: &Stage| match stage {
             Stage::Language | Stage::Quality | Stage::Pii => true,
+            Stage::UrlBlockList => self.config.url_block_list.is_on(),
+            Stage::Metadata => self.config.metadata.is_on(),
             Stage::Lines => self.config.lines.is_on(),
+            Stage::Classifier => self.classifier.is_some(),
             _ => false,
         };
         Stage::ALL.into_iter().filter(is_on).collect()
@@ -66,18 +78,25 @@ impl Filters {
     /// # Errors
     /// The page must go.
     pub fn judge(&self, document: &mut Document) -> Result<Passed, Rejection> {
-        let because = |stage| move |reason: String| Rejection { stage, reason };
-        let check = |reason: Option<String>| reason.map_or(Ok(()), Err);
-        check(language::reject_reason(&document.text, &self.config.language)).map_err(because(Stage::Language))?;
+        let because = |stage| move |reason: String| Err(Rejection { stage, reason });
+        let check = |stage, reason: Option<&str>| reason.map(String::from).map_or(Ok(()), because(stage));
+        check(Stage::UrlBlockList, self.url_block_list.broken_rule(&document.url))?;
+        check(Stage::Metadata, metadata::broken_rule(document, &self.config.metadata))?;
+        check(Stage::Language, language::reject_reason(&document.text, &self.config.language).as_deref())?;
         if self.config.lines.is_on() {
             document.text = lines::keep_prose_lines(&document.text, &self.config.lines);
         }
-        let broken_rule = self.quality.broken_rule(&document.text);
-        check(broken_rule.map(String::from)).map_err(because(Stage::Quality))?;
+        check(Stage::Quality, self.quality.broken_rule(&document.text))?;
+        check(Stage::Classifier, self.low_score(&document.text))?;
         let n_bytes_unmasked = document.text.len();
         let masked = pii::mask(&document.text, &self.config.pii);
         document.text = masked.text;
-        Ok(Passed { masked: masked.spans, n_bytes_unmasked })
+        Ok(Passed { masked: masked.spans, masked_kinds: masked.kinds, n_bytes_unmasked })
     }
     // ANCHOR_END: judge
+
+    fn low_score(&self, text: &str) -> Option<&'static str> {
+        let (classifier, config) = (self.classifier.as_ref()?, self.config.classifier.as_ref()?);
+        (classifier.score(text) < config.min_score).then_some("low_score")
+    }
 }

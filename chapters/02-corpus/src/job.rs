@@ -45,7 +45,7 @@ use serde::{Deserialize, Serialize};
 use self::compare::Found;
 use self::manifest::Manifest;
 use self::tasks::{TaskRecord, Tasks};
-use crate::decontaminate::{Exam, TestItem};
+use crate::decontaminate::{Decontaminator, TestItem};
 use crate::filters::Filters;
 use crate::minhash::Permutations;
 use crate::pipeline::PipelineConfig;
@@ -234,7 +234,7 @@ pub struct Job {
     manifest: Manifest,
     filters: Filters,
     permutations: Permutations,
-    exam: Exam,
+    exam: Decontaminator,
     tasks: Tasks,
     found: Found,
 }
@@ -252,7 +252,7 @@ impl Job {
         fs::create_dir_all(folder).map_err(JobError::at(folder))?;
         manifest.write_or_compare(folder)?;
         let permutations = Permutations::new(&config.pipeline.minhash);
-        let exam = Exam::new(exam, &config.pipeline.decontaminate);
+        let exam = Decontaminator::new(exam, &config.pipeline.decontaminate);
         Ok(Self {
             folder: folder.to_owned(),
             files,

@@ -1,32 +1,49 @@
-//! Masks personal data: e-mail addresses and telephone numbers.
+//! Masks personal data and secrets: e-mail addresses, telephone numbers, network addresses, cards, keys.
 //!
 //! The page stays, the person goes: each address or number becomes a placeholder word. FineWeb (arXiv:2406.17557,
 //! section 3) and Dolma (arXiv:2402.00159) do this with regular expressions as well. What patterns cannot see
 //! (`mara at example dot com`, names, street addresses) stays in the text; a pattern is a floor, not a guarantee.
 //!
+//! What only looks like personal data is kept, or the text would suffer: network addresses that belong to nobody
+//! (private, of this machine, kept for documentation), numbers of a card's length that fail Luhn's check, and version
+//! numbers.
+//!
 //! Masking stands before deduplication: two copies of a page that differ only in the address are then equal.
 
-use std::sync::LazyLock;
+mod patterns;
 
-use regex::{Captures, Regex};
+use std::ops::Range;
+
+use regex::Captures;
 use serde::{Deserialize, Serialize};
 
+pub use self::patterns::luhn;
+use self::patterns::{is_card, is_public_ip, looks_random, pattern};
 use crate::setting::{InvalidSetting, holds};
 
-// ANCHOR: patterns
-/// An e-mail address.
-const EMAIL: &str = r"[A-Za-z0-9][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}";
+/// A kind of personal data, in the order in which they are looked for: a card's number is no telephone number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PiiKind {
+    /// Access keys, tokens and private keys.
+    Key,
+    /// E-mail addresses.
+    Email,
+    /// Payment cards.
+    Card,
+    /// Telephone numbers.
+    Phone,
+    /// Public addresses of the internet protocol.
+    Ip,
+}
 
-/// A telephone number: `+44 20 5550 0142`, `(555) 555-0142`, `555.555.0142`, `555-0142`. Seven digits need a hyphen,
-/// or every decimal fraction would be a number to call, and must not end in a year, or the standard IEEE 754-2019 would.
-const PHONE: &str = r"(?x)
-    \+\d{1,3} (?: [\ .-]? \(?\d{2,4}\)? ){2,5}
-  | \(\d{3}\) \ ? \d{3} [\ .-] \d{4}
-  | \d{3} [\ .-] \d{3} [\ .-] \d{4}
-  | \d{3} - (?: 0\d{3} | 1[0-8]\d{2} | 2[1-9]\d{2} | [3-9]\d{3} )";
-// ANCHOR_END: patterns
+impl PiiKind {
+    /// All kinds in order.
+    pub const ALL: [Self; 5] = [Self::Key, Self::Email, Self::Card, Self::Phone, Self::Ip];
+}
 
-/// The words that stand where personal data stood.
+// ANCHOR: pii_config
+/// The words that stand where personal data stood; an empty one leaves its kind alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PiiConfig {
@@ -34,15 +51,39 @@ pub struct PiiConfig {
     pub email_placeholder: String,
     /// Replaces a telephone number.
     pub phone_placeholder: String,
+    /// Replaces a public network address.
+    pub ip_placeholder: String,
+    /// Replaces the number of a card.
+    pub card_placeholder: String,
+    /// Replaces a key.
+    pub key_placeholder: String,
 }
+// ANCHOR_END: pii_config
 
 impl Default for PiiConfig {
     fn default() -> Self {
-        Self { email_placeholder: "<EMAIL>".into(), phone_placeholder: "<PHONE>".into() }
+        Self {
+            email_placeholder: "<EMAIL>".into(),
+            phone_placeholder: "<PHONE>".into(),
+            ip_placeholder: "<IP>".into(),
+            card_placeholder: "<CARD>".into(),
+            key_placeholder: "<KEY>".into(),
+        }
     }
 }
 
 impl PiiConfig {
+    /// What stands where data of a kind stood.
+    pub fn placeholder(&self, kind: PiiKind) -> &str {
+        match kind {
+            PiiKind::Key => &self.key_placeholder,
+            PiiKind::Email => &self.email_placeholder,
+            PiiKind::Card => &self.card_placeholder,
+            PiiKind::Phone => &self.phone_placeholder,
+            PiiKind::Ip => &self.ip_placeholder,
+        }
+    }
+
     /// Refuses placeholders that would be masked again.
     ///
     /// # Errors
@@ -50,8 +91,16 @@ impl PiiConfig {
     pub fn validate(&self) -> Result<(), InvalidSetting> {
         let rule = "choose a word that is neither an address nor a number, such as <EMAIL>";
         let plain = |word: &str| mask(word, &PiiConfig::default()).spans.is_empty();
-        holds(plain(&self.email_placeholder), "pii.email_placeholder", &self.email_placeholder, rule)?;
-        holds(plain(&self.phone_placeholder), "pii.phone_placeholder", &self.phone_placeholder, rule)
+        for (name, word) in [
+            ("pii.email_placeholder", &self.email_placeholder),
+            ("pii.phone_placeholder", &self.phone_placeholder),
+            ("pii.ip_placeholder", &self.ip_placeholder),
+            ("pii.card_placeholder", &self.card_placeholder),
+            ("pii.key_placeholder", &self.key_placeholder),
+        ] {
+            holds(plain(word), name, word, rule)?;
+        }
+        Ok(())
     }
 }
 
@@ -60,47 +109,72 @@ impl PiiConfig {
 pub struct Masked {
     /// The text with placeholders.
     pub text: String,
-    /// What was masked, in order: addresses first, then numbers.
+    /// What was masked, kind by kind in the order of [`PiiKind::ALL`].
     pub spans: Vec<String>,
+    /// The kind of each span.
+    pub kinds: Vec<PiiKind>,
 }
 
 // ANCHOR: mask
-/// Replaces every e-mail address and telephone number.
+/// Replaces personal data of every kind that has a placeholder.
 pub fn mask(text: &str, config: &PiiConfig) -> Masked {
-    let mut spans = Vec::new();
-    let text = EMAIL_PATTERN.replace_all(text, |found: &Captures| {
-        spans.push(found[0].to_string());
-        config.email_placeholder.clone()
-    });
-    let masked = PHONE_PATTERN.replace_all(&text, |found: &Captures| {
-        if stands_alone(&text, found) {
-            spans.push(found[0].to_string());
-            config.phone_placeholder.clone()
-        } else {
-            found[0].to_string()
+    let mut masked = Masked { text: text.to_string(), spans: Vec::new(), kinds: Vec::new() };
+    for kind in PiiKind::ALL {
+        let placeholder = config.placeholder(kind);
+        if placeholder.is_empty() {
+            continue;
         }
-    });
-    Masked { text: masked.into_owned(), spans }
+        let (mut text, mut end) = (String::with_capacity(masked.text.len()), 0);
+        for found in pattern(kind).captures_iter(&masked.text) {
+            let Some(span) = personal(kind, &masked.text, &found) else { continue };
+            masked.spans.push(masked.text[span.clone()].to_string());
+            masked.kinds.push(kind);
+            text.push_str(&masked.text[end..span.start]);
+            text.push_str(placeholder);
+            end = span.end;
+        }
+        text.push_str(&masked.text[end..]);
+        masked.text = text;
+    }
+    masked
+}
+
+/// Where in a match the data is, if the match is no accident.
+fn personal(kind: PiiKind, text: &str, found: &Captures) -> Option<Range<usize>> {
+    let span = found.get(0)?;
+    let is_personal = match kind {
+        PiiKind::Email => true,
+        PiiKind::Phone => stands_alone(text, span.range()),
+        PiiKind::Card => stands_alone(text, span.range()) && is_card(span.as_str()),
+        PiiKind::Ip => {
+            let is_version = is_behind_word(&text[..span.start()], &["version", "release", "v"]);
+            stands_alone(text, span.range()) && is_public_ip(span.as_str()) && !is_version
+        }
+        PiiKind::Key => {
+            if let Some(value) = found.name("value") {
+                return looks_random(value.as_str()).then(|| value.range());
+            }
+            !text[..span.start()].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+        }
+    };
+    is_personal.then(|| span.range())
 }
 // ANCHOR_END: mask
 
 /// Is the match a word of its own, rather than the middle of a longer number, identifier or fraction?
-fn stands_alone(text: &str, found: &Captures) -> bool {
-    let Some(span) = found.get(0) else { return false };
-    let before = text[..span.start()].chars().next_back();
-    let mut after = text[span.end()..].chars();
+fn stands_alone(text: &str, span: Range<usize>) -> bool {
+    let before = text[..span.start].chars().next_back();
+    let mut after = text[span.end..].chars();
     let joins = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '/' | '=');
     let (next, next_but_one) = (after.next(), after.next());
     let goes_on = next.is_some_and(joins) || (next == Some('.') && next_but_one.is_some_and(|c| c.is_ascii_digit()));
     !before.is_some_and(|c| joins(c) || c == '.') && !goes_on
 }
 
-static EMAIL_PATTERN: LazyLock<Regex> = LazyLock::new(|| constant(EMAIL));
-static PHONE_PATTERN: LazyLock<Regex> = LazyLock::new(|| constant(PHONE));
-
-#[allow(clippy::expect_used)]
-fn constant(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the patterns are constants, and every test of this file compiles them")
+/// Is the last word of `text` one of `words`?
+fn is_behind_word(text: &str, words: &[&str]) -> bool {
+    let last = text.trim_end().rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    words.iter().any(|word| word.eq_ignore_ascii_case(last))
 }
 
 #[cfg(test)]
@@ -141,6 +215,42 @@ mod tests {
         ] {
             assert_eq!(masked(text), text);
         }
+    }
+
+    #[test]
+    fn cards_keys_and_public_addresses_become_placeholders() {
+        for (text, expected) in [
+            ("Pay with 4111 1111 1111 1111 today.", "Pay with <CARD> today."),
+            ("Pay with 378282246310005 or 3782-822463-10005.", "Pay with <CARD> or <CARD>."),
+            ("The server 8.8.4.4 and 2606:4700:4700::1111 answer.", "The server <IP> and <IP> answer."),
+            ("AKIAIOSFODNN7EXAMPLE is a key.", "<KEY> is a key."),
+            ("token: \"c2VjcmV0LXNlY3JldC1zZWNyZXQ0Mg==\"", "token: \"<KEY>\""),
+            ("-----BEGIN RSA PRIVATE KEY-----\nMIIB+/=\n-----END RSA PRIVATE KEY-----", "<KEY>"),
+        ] {
+            assert_eq!(masked(text), expected);
+        }
+    }
+
+    #[test]
+    fn what_only_has_the_form_of_a_card_key_or_address_stays() {
+        for text in [
+            "The order 4111 1111 1111 1112 fails the check.",
+            "The number 1234567812345670 has no issuer.",
+            "The local server is 192.168.1.20, the example 203.0.113.9 and 2001:db8::1.",
+            "It came with version 4.12.3.1 and v8.8.8.8.",
+            "The path std::fmt::add and the address 1.2.3.4.5 are none.",
+            "The key = get_the_value_of_the_environment is code.",
+            "The commit is 67e5504410b1426f9247bb680e5fe0c867e55044.",
+        ] {
+            assert_eq!(masked(text), text);
+        }
+    }
+
+    #[test]
+    fn an_empty_placeholder_leaves_its_kind_alone() {
+        let config = PiiConfig { email_placeholder: String::new(), ..Default::default() };
+        config.validate().unwrap();
+        assert_eq!(mask("a@example.com or 555-0142", &config).text, "a@example.com or <PHONE>");
     }
 
     #[test]

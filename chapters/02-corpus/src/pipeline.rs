@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::classifier::ClassifierConfig;
 use crate::decontaminate::{self, DecontaminateConfig, TestItem};
 use crate::document::Document;
 use crate::exact_dedup;
@@ -22,6 +23,7 @@ use crate::filters::{Filters, Rejection};
 pub use crate::funnel::{Funnel, StageReport};
 use crate::language::LanguageConfig;
 use crate::lines::LinesConfig;
+use crate::metadata::MetadataConfig;
 use crate::minhash::{self, MinHashConfig};
 use crate::paragraph_dedup::{self, ParagraphConfig};
 use crate::pii::PiiConfig;
@@ -29,6 +31,7 @@ use crate::quality::QualityConfig;
 use crate::rule_table::RuleTable;
 use crate::setting::InvalidSetting;
 use crate::tally::FilterTally;
+use crate::url_block_list::UrlBlockListConfig;
 
 /// A stage of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -100,12 +103,19 @@ impl Stage {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PipelineConfig {
+    /// Which addresses to refuse; none unless set.
+    pub url_block_list: UrlBlockListConfig,
+    /// What the page must say of itself; nothing unless set.
+    pub metadata: MetadataConfig,
     /// Which language to keep.
     pub language: LanguageConfig,
     /// Which lines to drop from the pages; none unless set.
     pub lines: LinesConfig,
     /// Thresholds of the quality rules.
     pub quality: QualityConfig,
+    /// A trained judge of quality, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classifier: Option<ClassifierConfig>,
     /// Placeholders for personal data.
     pub pii: PiiConfig,
     /// Shingles, signature and threshold.
@@ -129,8 +139,10 @@ impl PipelineConfig {
     /// # Errors
     /// The first setting outside its range.
     pub fn validate(&self) -> Result<(), InvalidSetting> {
+        self.url_block_list.validate()?;
         self.language.validate()?;
         self.quality.validate()?;
+        self.classifier.as_ref().map_or(Ok(()), ClassifierConfig::validate)?;
         self.pii.validate()?;
         self.minhash.validate()?;
         self.paragraph.validate()?;

@@ -69,3 +69,21 @@ fn samples_are_short_masked_and_few() {
     }
     assert!(table.to_string().contains("too_few_words"), "{table}");
 }
+
+#[test]
+fn the_address_is_judged_before_the_metadata_and_these_before_the_text() {
+    let mut config = PipelineConfig::default();
+    config.url_block_list.domains.push("bad.example".into());
+    config.metadata.respect_noindex = true;
+    let filters = Filters::new(&config).unwrap();
+    assert_eq!(filters.stages()[..3], [Stage::UrlBlockList, Stage::Metadata, Stage::Language]);
+    let judged = |url: &str, robots: &str| {
+        let mut page = Document::new("a", url, "Zu kurz.");
+        page.metadata.insert("robots".into(), robots.into());
+        filters.judge(&mut page).unwrap_err()
+    };
+    let rule = |url, robots| (judged(url, robots).stage, judged(url, robots).reason);
+    assert_eq!(rule("https://www.bad.example/", "noindex"), (Stage::UrlBlockList, "blocked_domain".into()));
+    assert_eq!(rule("https://good.example/", "noindex"), (Stage::Metadata, "noindex".into()));
+    assert_eq!(rule("https://good.example/", "index"), (Stage::Quality, "too_few_words".into()));
+}

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use corpus::evaluation_set::read_evaluation_set;
 use corpus::job::{Job, JobConfig, JobError, Others, Shard};
 use corpus::read::{ReadError, list};
-use corpus::{JobReport, TestItem};
+use corpus::{Card, CardSource, JobReport, TestItem};
 use llm_from_scratch::progress;
 use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::run::Stage;
@@ -23,10 +24,10 @@ pub(super) struct BuildArgs {
     /// A file or folder of pages; may be given several times. The documents go to --out instead of a run
     #[arg(long, value_name = "PATH", requires = "out", conflicts_with_all = ["corpus", "preset", "minutes", "seed", "name", "force", "resume", "device", "ops", "precision", "recompute"])]
     input: Vec<PathBuf>,
-    /// The job's folder: train/, held_out/, report.json, and what is needed to go on
+    /// The job's folder: train/, held_out/, report.json, card.md, and what is needed to go on
     #[arg(long, value_name = "DIR", requires = "input")]
     out: Option<PathBuf>,
-    /// Questions and answers to keep out, as JSON lines {"question", "answer"}
+    /// Questions and answers to keep out, as JSON lines {"question", "answer"} or {"text"}
     #[arg(long, value_name = "FILE", requires = "input")]
     exam: Option<PathBuf>,
     /// Threads [default: one a core]
@@ -67,7 +68,11 @@ fn run_job(args: &BuildArgs, folder: &Path, out: &mut dyn Write) -> Result<()> {
     for skipped in &listing.skipped.first {
         eprintln!("warning: {skipped}");
     }
-    let exam = args.exam.as_deref().map(read_exam).transpose()?.unwrap_or_default();
+    let exam = match &args.exam {
+        Some(file) => read_evaluation_set(file).map_err(|error| WrongRequest::new(error.to_string()))?,
+        None => Vec::new(),
+    };
+    let input_bytes = listing.files.iter().map(|file| file.n_bytes).sum();
     let others = if args.wait { Others::Wait(Duration::MAX) } else { Others::Leave };
     // Stages that use all threads by themselves must not use more than were asked for.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build().context("cannot start threads")?;
@@ -82,7 +87,45 @@ fn run_job(args: &BuildArgs, folder: &Path, out: &mut dyn Write) -> Result<()> {
         bar.finish_and_clear();
         report
     });
-    super::print(&report.map_err(in_words)?, args.run.json, out)
+    let report = report.map_err(in_words)?;
+    let card = card(args, folder, &report, input_bytes, config, exam);
+    card.write(folder).with_context(|| format!("cannot write the data card to {}", folder.display()))?;
+    super::print(&report, args.run.json, out)
+}
+
+/// What is known of the corpus, for those who meet it later.
+fn card(
+    args: &BuildArgs,
+    folder: &Path,
+    report: &JobReport,
+    input_bytes: u64,
+    config: JobConfig,
+    exam: Vec<TestItem>,
+) -> Card {
+    let names: Vec<String> = args.input.iter().map(|path| path.display().to_string()).collect();
+    let source = CardSource {
+        name: "input".to_string(),
+        origin: names.join(", "),
+        licence: String::new(),
+        n_documents: report.funnel.stages.first().map_or(0, |extraction| extraction.documents_in),
+        n_bytes: input_bytes,
+    };
+    Card {
+        name: folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned(),
+        date: time::OffsetDateTime::now_utc().date().to_string(),
+        versions: [("llm".to_string(), env!("CARGO_PKG_VERSION").to_string())].into(),
+        sources: vec![source],
+        n_training: report.n_training,
+        training_bytes: report.training_bytes as u64,
+        n_held_out: report.n_held_out,
+        n_unreadable: report.n_skipped,
+        funnel: report.funnel.clone(),
+        rules: report.rules.clone(),
+        contamination: (!exam.is_empty()).then(|| report.contamination.clone()),
+        exam,
+        settings: config.pipeline,
+        ..Card::default()
+    }
 }
 
 /// A job that cannot be as it was asked for is a wrong request.
@@ -100,17 +143,6 @@ fn settings(file: Option<&Path>) -> Result<JobConfig> {
     let config: JobConfig = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     config.validate().map_err(|error| wrong(error.to_string()))?;
     Ok(config)
-}
-
-fn read_exam(file: &Path) -> Result<Vec<TestItem>> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| WrongRequest::new(format!("cannot read the exam {}: {error}", file.display())))?;
-    let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
-    let item = |(line, number): (&str, usize)| {
-        serde_json::from_str(line)
-            .map_err(|error| WrongRequest::new(format!("{} line {number}: {error}", file.display())).into())
-    };
-    lines.map(item).collect()
 }
 
 /// A job that reads its own output would grow with every start.

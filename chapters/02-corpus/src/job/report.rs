@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::manifest::Manifest;
 use super::tasks::{TaskRecord, Tasks};
 use super::{Job, JobError, Step};
+use crate::contamination::ContaminationReport;
 use crate::funnel::Funnel;
 use crate::rule_table::RuleTable;
 use crate::tally::FilterTally;
@@ -26,6 +27,8 @@ pub struct JobReport {
     pub funnel: Funnel,
     /// Which rule rejected what, with samples.
     pub rules: RuleTable,
+    /// Which questions of the exam were on which pages.
+    pub contamination: ContaminationReport,
     /// Documents in `train/`.
     pub n_training: usize,
     /// Bytes of their text.
@@ -45,6 +48,7 @@ impl Job {
         let mut report = JobReport {
             funnel: Funnel::default(),
             rules: RuleTable::default(),
+            contamination: ContaminationReport::default(),
             n_training: 0,
             training_bytes: 0,
             n_held_out: 0,
@@ -66,6 +70,7 @@ impl Job {
                     report.n_training += record.n_documents;
                     report.training_bytes += record.training_bytes;
                     report.n_held_out += record.n_held_out;
+                    report.contamination.merge(&record.contamination);
                 }
             }
             if let Some(total) = total {

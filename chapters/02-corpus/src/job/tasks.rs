@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{JobError, Step};
 use crate::atomic_file::AtomicFile;
+use crate::contamination::ContaminationReport;
 use crate::funnel::StageReport;
 use crate::rule_table::RuleTable;
 
@@ -28,6 +29,8 @@ pub(super) struct TaskRecord {
     pub stages: Vec<StageReport>,
     /// Which rule rejected what.
     pub rules: RuleTable,
+    /// Which questions of the exam were on which pages.
+    pub contamination: ContaminationReport,
     /// Records that could not be read.
     pub n_skipped: usize,
     /// The first of them.

@@ -98,7 +98,11 @@ impl Output {
                     let stays = paragraph_dedup::remove(&mut document, &places, &job.pipeline().paragraph);
                     (!stays).then_some(paragraph_dedup::TOO_LITTLE_LEFT)
                 }
-                _ => job.exam.touches(&document.text).then_some("exam question"),
+                _ => {
+                    let hits = job.exam.hits(&document.text);
+                    self.record.contamination.add(&document.id, &hits);
+                    job.exam.removes(&hits).then_some("exam question")
+                }
             };
             if let Some(reason) = reason {
                 *report.reasons.entry(reason.to_string()).or_default() += 1;
