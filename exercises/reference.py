@@ -159,3 +159,30 @@ logits = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0], [2.0, 2.0, 1.0], [9.0, 9.0, 9.0]]
 tokens = [0, 1, 2, 1]
 logp = [log(softmax(logits[t - 1])[tokens[t]]) for t in range(1, 4)]
 print("14 log-probs of tokens 1, 2, 3", r(logp), "sum of 2 and 3", r(logp[1] + logp[2]), "all", r(sum(logp)))
+
+
+def fnv1a(data):
+    """The 64-bit Fowler-Noll-Vo hash 1a (exercise 02.8)."""
+    h = 0xCBF29CE484222325
+    for byte in data:
+        h = ((h ^ byte) * 0x100000001B3) % 2**64
+    return h
+
+
+def minhash_signature(words, n, permutations):
+    n = max(1, min(n, len(words)))
+    runs = [" ".join(words[i : i + n]) for i in range(len(words) - n + 1)] if words else []
+    hashes = [fnv1a(run.encode()) >> 32 for run in runs]
+    return [min(((a * h + b) % 2**32 for h in hashes), default=2**32 - 1) for a, b in permutations]
+
+
+def minhash_buckets(signature, rows):
+    bands = [signature[i : i + rows] for i in range(0, len(signature) - rows + 1, rows)]
+    return [fnv1a(b"".join(value.to_bytes(4, "little") for value in [band, *places])) for band, places in enumerate(bands)]
+
+
+PERMUTATIONS = [(1, 0), (3, 7), (2654435761, 1), (0xDEADBEEF, 42)]
+sentence = "the doors in bakelo are red".split()
+print("02 fnv1a", hex(fnv1a(b"")), hex(fnv1a(b"a")), hex(fnv1a(b"foobar")))
+print("02 signature", minhash_signature(sentence, 3, PERMUTATIONS), minhash_signature(sentence[:2], 3, PERMUTATIONS))
+print("02 buckets", [hex(bucket) for bucket in minhash_buckets([1, 2, 3, 4, 5], 2)])

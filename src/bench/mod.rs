@@ -1,6 +1,7 @@
-//! Benchmarks that anyone can repeat: a training step, single operations, generation. They print medians of many repetitions, beside what the
+//! Benchmarks that anyone can repeat: a training step, single operations, generation, a corpus. They print medians of many repetitions, beside what the
 //! machine could do at best.
 
+pub mod corpus;
 pub mod decode;
 pub mod ops;
 pub mod peak;

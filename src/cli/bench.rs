@@ -14,7 +14,7 @@ use llm_from_scratch::request::WrongRequest;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  llm bench train --shape d_model=384,n_layers=6,n_heads=6,n_kv_heads=6,d_ff=1024,seq_len=256,batch=8,vocab_size=4096 --precision bf16\n  llm bench ops\n  llm bench decode --model runs/world/model\n  llm bench decode --shape smollm2-135m"
+    after_help = "Examples:\n  llm bench train --shape d_model=384,n_layers=6,n_heads=6,n_kv_heads=6,d_ff=1024,seq_len=256,batch=8,vocab_size=4096 --precision bf16\n  llm bench ops\n  llm bench decode --model runs/world/model\n  llm bench decode --shape smollm2-135m\n  llm bench corpus --documents 1000"
 )]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
@@ -29,6 +29,8 @@ enum What {
     Ops(OpsArgs),
     /// Generation, one token at a time, beside the speed of memory
     Decode(DecodeArgs),
+    /// Deduplication: signatures per second, and a whole job at 1, 10 and 100 times the documents
+    Corpus(CorpusBenchArgs),
 }
 
 /// What all benchmarks need to know.
@@ -93,6 +95,19 @@ struct DecodeArgs {
     machine: Machine,
 }
 
+#[derive(Debug, Args)]
+struct CorpusBenchArgs {
+    /// Documents of the smallest size; the largest has 100 times as many, of 2 KB each, three times on disk
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..))]
+    documents: u32,
+    /// Threads [default: one a core]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
 impl Machine {
     fn compute(&self, recompute: bool) -> ComputeConfig {
         ComputeConfig { ops: self.ops, precision: self.precision, recompute }
@@ -111,6 +126,7 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<()> {
         What::Train(args) => run_train(args, out),
         What::Ops(args) => run_ops(args, out),
         What::Decode(args) => run_decode(args, out),
+        What::Corpus(args) => run_corpus(args, out),
     }
 }
 
@@ -176,6 +192,19 @@ fn run_ops(args: &OpsArgs, out: &mut dyn Write) -> Result<()> {
             op.value_error,
             op.gradient_error
         )?;
+    }
+    Ok(())
+}
+
+fn run_corpus(args: &CorpusBenchArgs, out: &mut dyn Write) -> Result<()> {
+    let threads = args.threads.map_or(0, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
+    let folder = std::env::temp_dir();
+    let found = pool.install(|| llm_from_scratch::bench::corpus::corpus(u64::from(args.documents), &folder))?;
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&found)?)?;
+    } else {
+        writeln!(out, "{found}")?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The command line, one file a command. Exit code 0: done; 1: failed; 2: a wrong request.
+//! The command line, one file a command. Exit code 0: done; 1: failed; 2: a wrong request; 3: other shards of a
+//! job have work left.
 
 mod bench;
 mod chapter;
@@ -15,6 +16,7 @@ mod tokenizer;
 
 use std::process::ExitCode;
 
+use ::corpus::job::JobError;
 use clap::{Parser, Subcommand};
 use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::run::Stage;
@@ -86,7 +88,13 @@ pub(crate) fn main() -> ExitCode {
             eprintln!("error: {}", words(&error));
             let is_wrong_request =
                 error.chain().any(|cause| cause.is::<WrongRequest>() || cause.is::<exercises::UnknownExercise>());
-            ExitCode::from(if is_wrong_request { 2 } else { 1 })
+            let is_unfinished =
+                error.chain().any(|cause| matches!(cause.downcast_ref::<JobError>(), Some(JobError::Waiting { .. })));
+            ExitCode::from(match (is_wrong_request, is_unfinished) {
+                (true, _) => 2,
+                (_, true) => 3,
+                _ => 1,
+            })
         }
     }
 }

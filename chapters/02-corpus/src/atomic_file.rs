@@ -6,6 +6,7 @@
 //! [`AtomicFile::finish`] removes its temporary file and leaves what was there before.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -79,13 +80,15 @@ impl Drop for AtomicFile {
     }
 }
 
-/// `corpus.jsonl` becomes `.corpus.jsonl.<process>.tmp` in the same folder, so that two processes never share one.
+/// `corpus.jsonl` becomes `.corpus.jsonl.<process>-<random>.tmp` in the same folder. Two machines that write to one disk may
+/// have processes of the same number, and two threads have it always, so there is something random in it too.
 fn temporary_name(path: &Path) -> io::Result<PathBuf> {
     let Some(name) = path.file_name() else {
         let message = format!("cannot write to {}: it names no file", path.display());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     };
-    let hidden = format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id());
+    let random = RandomState::new().build_hasher().finish();
+    let hidden = format!(".{}.{}-{random:016x}.tmp", name.to_string_lossy(), std::process::id());
     Ok(path.with_file_name(hidden))
 }
 

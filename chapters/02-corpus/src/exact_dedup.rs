@@ -13,13 +13,12 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::document::Document;
-use crate::words::words;
+use crate::words::JoinedWords;
 
 // ANCHOR: exact_dedup
 /// For each document the index of the earlier document with the same words, or `None` if it is the first.
 pub fn duplicates(documents: &[Document]) -> Vec<Option<usize>> {
-    let hash = |d: &Document| xxh3_128(words(&d.text).join(" ").as_bytes());
-    let hashes: Vec<u128> = documents.par_iter().map(hash).collect();
+    let hashes: Vec<u128> = documents.par_iter().map(|d| words_hash(&JoinedWords::new(&d.text))).collect();
     let mut first_with = HashMap::new();
     hashes
         .iter()
@@ -29,6 +28,11 @@ pub fn duplicates(documents: &[Document]) -> Vec<Option<usize>> {
             (first != i).then_some(first)
         })
         .collect()
+}
+
+/// What equal texts have in common: the 128-bit hash of their words.
+pub fn words_hash(words: &JoinedWords) -> u128 {
+    xxh3_128(words.as_str().as_bytes())
 }
 // ANCHOR_END: exact_dedup
 

@@ -13,10 +13,12 @@
 //! | [`language`], [`lines`], [`quality`], [`word_lists`], [`pii`] | what the filters that look at one page look at |
 //! | [`classifier`] | a trained judge: logistic regression on hashed words |
 //! | [`filters`], [`tally`], [`rule_table`] | those filters as one question, and the count of the answers |
-//! | [`exact_dedup`], [`minhash`] | filters that compare pages |
+//! | [`exact_dedup`], [`minhash`], [`banding`], [`clusters`], [`paragraph_dedup`] | filters that compare pages |
 //! | [`decontaminate`], [`evaluation_set`], [`contamination`] | keeps the exam out of the corpus; reads it; says what was found |
 //! | [`extraction`] | an archive's pages to text, the first stage |
 //! | [`pipeline`] | the stages in order, and the funnel they make |
+//! | [`job`] | the same stages for a corpus that fits into no memory, on many machines |
+//! | [`jsonl_dedup`] | the copies in one JSONL file |
 //! | [`mod@mixture`] | how much of which source, when, and in which order |
 //! | [`card`] | everything that is known of a corpus, for people and programs |
 //! | [`truth`], [`score`] | what each stage should have done, and how close it came |
@@ -25,11 +27,13 @@
 //! | [`mod@tour`] | the chapter's experiment |
 
 pub mod atomic_file;
+pub mod banding;
 pub mod build;
-pub mod charset;
-mod compression;
 pub mod card;
+pub mod charset;
 pub mod classifier;
+pub mod clusters;
+mod compression;
 pub mod contamination;
 pub mod decontaminate;
 pub mod document;
@@ -40,11 +44,14 @@ mod fences;
 pub mod filters;
 mod funnel;
 pub mod html;
+pub mod job;
+pub mod jsonl_dedup;
 pub mod language;
 pub mod lines;
 pub mod metadata;
 pub mod minhash;
 pub mod mixture;
+pub mod paragraph_dedup;
 pub mod pii;
 pub mod pipeline;
 pub mod quality;
@@ -70,6 +77,7 @@ pub use decontaminate::TestItem;
 pub use document::Document;
 pub use extraction::extract_warc;
 pub use filters::{Filters, Passed, Rejection};
+pub use job::{Job, JobConfig, JobReport};
 pub use pipeline::{Cleaned, Funnel, PipelineConfig, Progress, Stage, clean};
 pub use read::{ReadError, Reading, Skipped, read_folder, read_jsonl, write_jsonl};
 pub use rule_table::RuleTable;

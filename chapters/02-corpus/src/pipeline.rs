@@ -25,6 +25,7 @@ use crate::language::LanguageConfig;
 use crate::lines::LinesConfig;
 use crate::metadata::MetadataConfig;
 use crate::minhash::{self, MinHashConfig};
+use crate::paragraph_dedup::{self, ParagraphConfig};
 use crate::pii::PiiConfig;
 use crate::quality::QualityConfig;
 use crate::rule_table::RuleTable;
@@ -56,13 +57,15 @@ pub enum Stage {
     ExactDedup,
     /// Near copies go.
     NearDedup,
+    /// Paragraphs that occurred before go, and pages of which too little is left.
+    ParagraphDedup,
     /// Pages with exam questions go.
     Decontamination,
 }
 
 impl Stage {
     /// All stages in order. Which of them run is a matter of the settings.
-    pub const ALL: [Stage; 11] = [
+    pub const ALL: [Stage; 12] = [
         Stage::Extraction,
         Stage::UrlBlockList,
         Stage::Metadata,
@@ -73,6 +76,7 @@ impl Stage {
         Stage::Pii,
         Stage::ExactDedup,
         Stage::NearDedup,
+        Stage::ParagraphDedup,
         Stage::Decontamination,
     ];
 
@@ -89,6 +93,7 @@ impl Stage {
             Stage::Pii => "pii",
             Stage::ExactDedup => "exact_dedup",
             Stage::NearDedup => "near_dedup",
+            Stage::ParagraphDedup => "paragraph_dedup",
             Stage::Decontamination => "decontamination",
         }
     }
@@ -115,6 +120,8 @@ pub struct PipelineConfig {
     pub pii: PiiConfig,
     /// Shingles, signature and threshold.
     pub minhash: MinHashConfig,
+    /// Whether repeated paragraphs go.
+    pub paragraph: ParagraphConfig,
     /// How much of an exam item betrays it.
     pub decontaminate: DecontaminateConfig,
 }
@@ -138,6 +145,7 @@ impl PipelineConfig {
         self.classifier.as_ref().map_or(Ok(()), ClassifierConfig::validate)?;
         self.pii.validate()?;
         self.minhash.validate()?;
+        self.paragraph.validate()?;
         self.decontaminate.validate()
     }
 }
@@ -190,6 +198,9 @@ pub fn clean(
     run.filter(&filters);
     run.deduplicate(Stage::ExactDedup, exact_dedup::duplicates);
     run.deduplicate(Stage::NearDedup, |documents| minhash::near_duplicates(documents, &config.minhash));
+    if config.paragraph.enabled {
+        run.remove_paragraphs(&config.paragraph);
+    }
     run.decontaminate(exam, &config.decontaminate);
     Ok(run.done)
 }
@@ -239,6 +250,24 @@ impl Run<'_> {
         let verdicts = twins.into_iter().map(|twin| twin.map(|i| ("duplicate".to_string(), Some(id_of(i))))).collect();
         self.drop_where(stage, verdicts);
         (self.progress)(stage, n, n);
+    }
+
+    /// Removes the paragraphs that occurred before, and the documents of which too little is left.
+    fn remove_paragraphs(&mut self, config: &ParagraphConfig) {
+        let mut report = StageReport::entering(Stage::ParagraphDedup, &self.done.documents);
+        let repeated = paragraph_dedup::repeated(&self.done.documents, config);
+        let documents = std::mem::take(&mut self.done.documents);
+        for (mut document, places) in documents.into_iter().zip(repeated) {
+            if paragraph_dedup::remove(&mut document, &places, config) {
+                self.done.documents.push(document);
+            } else {
+                let reason = paragraph_dedup::TOO_LITTLE_LEFT.to_string();
+                *report.reasons.entry(reason.clone()).or_default() += 1;
+                self.done.removed.push(Removal { id: document.id, stage: report.stage, reason, twin: None });
+            }
+        }
+        report.leaving(&self.done.documents);
+        self.done.funnel.stages.push(report);
     }
 
     fn decontaminate(&mut self, exam: &[TestItem], config: &DecontaminateConfig) {

@@ -69,7 +69,12 @@ pub fn score_stages(truth: &Truth, cleaned: &Cleaned) -> Scores {
     let decisions = Decisions { truth, cleaned, stage_of: fates(cleaned) };
     let score = |stage| match stage {
         // Extraction is scored by itself, and the crawl holds no truth about the others.
-        Stage::Extraction | Stage::UrlBlockList | Stage::Metadata | Stage::Lines | Stage::Classifier => None,
+        Stage::Extraction
+        | Stage::UrlBlockList
+        | Stage::Metadata
+        | Stage::Lines
+        | Stage::Classifier
+        | Stage::ParagraphDedup => None,
         Stage::Language => Some(decisions.filter(stage, |page| page.foreign)),
         Stage::Quality => Some(decisions.filter(stage, |page| page.low_quality.is_some())),
         Stage::Pii => Some(decisions.masking()),

@@ -26,14 +26,18 @@ pub struct Split {
 /// Puts about `held_out_share` of the documents aside; order is kept in both parts. When the hash picks none of
 /// several documents, the last one is held out, so that there is something to measure on.
 pub fn split(documents: Vec<Document>, held_out_share: f64) -> Split {
-    let limit = (held_out_share.clamp(0.0, 1.0) * u64::MAX as f64) as u64;
-    let picked = |d: &Document| xxh3_64_with_seed(d.id.as_bytes(), SPLIT_SEED) < limit;
-    let (held_out, training) = documents.into_iter().partition(picked);
+    let (held_out, training) = documents.into_iter().partition(|d| is_held_out(d, held_out_share));
     let mut split = Split { training, held_out };
-    if split.held_out.is_empty() && limit > 0 && split.training.len() > 1 {
+    if split.held_out.is_empty() && held_out_share > 0.0 && split.training.len() > 1 {
         split.held_out.extend(split.training.pop());
     }
     split
+}
+
+/// The choice for one document, which needs no other.
+pub fn is_held_out(document: &Document, held_out_share: f64) -> bool {
+    let limit = (held_out_share.clamp(0.0, 1.0) * u64::MAX as f64) as u64;
+    xxh3_64_with_seed(document.id.as_bytes(), SPLIT_SEED) < limit
 }
 // ANCHOR_END: split
 

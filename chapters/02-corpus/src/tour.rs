@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 
+use crate::banding::candidate_probability;
 use crate::build::{WorldCorpus, build_world};
 use crate::html;
-use crate::minhash::{self, Permutations, candidate_probability};
+use crate::minhash::{self, Permutations};
 use crate::pii;
 use crate::pipeline::{PipelineConfig, Removal, Stage};
 use crate::words::words;
@@ -102,7 +103,7 @@ fn compare(removal: &Removal, corpus: &WorldCorpus, config: &PipelineConfig, out
     let (dropped, kept) = (&corpus.truth.pages[&removal.id].text, &corpus.truth.pages[twin].text);
     writeln!(out, "    only in the dropped page: {}", extra_words(dropped, kept).join(" "))?;
     writeln!(out, "    only in the kept page:    {}", extra_words(kept, dropped).join(" "))?;
-    let shingles = [dropped, kept].map(|text| minhash::shingles(text, config.minhash.shingle_words));
+    let shingles = [dropped, kept].map(|text| minhash::shingles(text, &config.minhash));
     let permutations = Permutations::new(&config.minhash);
     let [a, b] = shingles.each_ref().map(|set| permutations.signature(set));
     let jaccard = minhash::jaccard(&shingles[0], &shingles[1]);

@@ -2,22 +2,21 @@
 #![allow(clippy::unwrap_used)]
 
 use corpus::Document;
-use corpus::minhash::{
-    MinHashConfig, Permutations, candidate_probability, jaccard, near_duplicates, shingles, similarity,
-};
+use corpus::banding::candidate_probability;
+use corpus::minhash::{MinHashConfig, Permutations, jaccard, near_duplicates, shingles, similarity};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-fn sorted(mut set: Vec<u64>) -> Vec<u64> {
+fn sorted(mut set: Vec<u32>) -> Vec<u32> {
     set.sort_unstable();
     set.dedup();
     set
 }
 
 /// Two random sets of about 200 elements with about the given similarity.
-fn pair(target: f64, rng: &mut ChaCha8Rng) -> (Vec<u64>, Vec<u64>) {
+fn pair(target: f64, rng: &mut ChaCha8Rng) -> (Vec<u32>, Vec<u32>) {
     let n_common = (200.0 * 2.0 * target / (1.0 + target)) as usize;
-    let fresh = |rng: &mut ChaCha8Rng, n: usize| (0..n).map(|_| rng.random()).collect::<Vec<u64>>();
+    let fresh = |rng: &mut ChaCha8Rng, n: usize| (0..n).map(|_| rng.random()).collect::<Vec<u32>>();
     let common = fresh(rng, n_common);
     let with_own = |rng: &mut ChaCha8Rng| sorted([common.clone(), fresh(rng, 200 - n_common)].concat());
     (with_own(rng), with_own(rng))
@@ -84,7 +83,7 @@ fn agrees_with_all_pairs_where_the_answer_is_clear() {
         words[at] = "changed".into();
         texts.push(words.join(" "));
     }
-    let sets: Vec<_> = texts.iter().map(|text| shingles(text, config.shingle_words)).collect();
+    let sets: Vec<_> = texts.iter().map(|text| shingles(text, &config)).collect();
     let expected: Vec<Option<usize>> =
         (0..texts.len()).map(|i| (0..i).find(|&j| jaccard(&sets[i], &sets[j]) >= config.min_similarity)).collect();
     assert_eq!(expected.iter().flatten().count(), 30);

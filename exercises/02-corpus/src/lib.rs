@@ -1,4 +1,4 @@
-//! Exercises of chapter 02: main text from web pages.
+//! Exercises of chapter 02: from pages to a clean corpus.
 //!
 //! Each module is a starter whose header states the task. Write its body, then run its test. With
 //! the feature `solutions` the same tests run on `solutions/`.
@@ -7,3 +7,7 @@
 pub mod e3_link_density;
 #[cfg_attr(feature = "solutions", path = "../solutions/e4_code_blocks.rs")]
 pub mod e4_code_blocks;
+#[cfg_attr(feature = "solutions", path = "../solutions/e7_paragraphs.rs")]
+pub mod e7_paragraphs;
+#[cfg_attr(feature = "solutions", path = "../solutions/e8_signature.rs")]
+pub mod e8_signature;

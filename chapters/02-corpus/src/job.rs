@@ -1,0 +1,360 @@
+//! A corpus that fits into no memory, cleaned by any number of processes that may be killed at any time.
+//!
+//! The work is cut into tasks, and each task is done by whoever comes to it: a thread, a process, a machine of a Slurm array.
+//! The result must not depend on who did what. So every step is defined on sets, not on a history:
+//!
+//! | step | task | reads | writes |
+//! |---|---|---|---|
+//! | filter | a part of the input | its files | the pages that pass, their hashes, buckets and signatures |
+//! | exact | a range of hashes | that range of every part | pages that repeat an earlier one |
+//! | near | a range of buckets | that range of every part | edges (page, leader) |
+//! | clusters | one | all edges | pages that are not the first of their cluster |
+//! | paragraphs | a range of hashes | that range of every part | paragraphs that occurred before |
+//! | write | a part of the input | what the others found about it | `train/` and `held_out/` |
+//! | report | one | all records | `report.json` |
+//!
+//! Parts and ranges follow from the listing of the inputs and the settings (`manifest.json`), never from the number of workers.
+//! A task's outputs are complete files with checksums, noted in `tasks/`; a process that starts skips what is done, does
+//! again what is damaged, and refuses a folder that was begun with other settings or inputs. The processes need a file system in
+//! common and nothing else: no scheduler, no database. This is MapReduce (Dean and Ghemawat 2004) with files for the network.
+//!
+//! Memory: a filter task holds the rows of its part, a range task its range of all parts, and a process 4 bytes a document for the
+//! clusters and 2 bits for what was dropped ([`plan`]). Refused: more than $2^{32}$ pages in one job.
+
+mod compare;
+mod filter;
+mod manifest;
+pub mod plan;
+mod report;
+mod rows;
+mod tasks;
+mod write;
+
+pub use report::{JobReport, read_report};
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use self::compare::Found;
+use self::manifest::Manifest;
+use self::tasks::{TaskRecord, Tasks};
+use crate::decontaminate::{Decontaminator, TestItem};
+use crate::filters::Filters;
+use crate::minhash::Permutations;
+use crate::pipeline::PipelineConfig;
+use crate::read::InputFile;
+use crate::setting::{InvalidSetting, holds, share};
+use crate::split::HELD_OUT_SHARE;
+
+/// How long a process waits before it looks again what the others have done.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// The settings of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobConfig {
+    /// The stages.
+    pub pipeline: PipelineConfig,
+    /// Share of documents put aside to measure on.
+    pub held_out_share: f64,
+    /// Input files are gathered into parts of this size; a larger file is a part of its own.
+    pub part_bytes: u64,
+    /// There is a range of hashes for so many bytes of input.
+    pub range_bytes: u64,
+}
+
+impl Default for JobConfig {
+    fn default() -> Self {
+        Self {
+            pipeline: PipelineConfig::default(),
+            held_out_share: HELD_OUT_SHARE,
+            part_bytes: 64 << 20,
+            range_bytes: 512 << 20,
+        }
+    }
+}
+
+impl JobConfig {
+    /// Checks all settings.
+    ///
+    /// # Errors
+    /// The first setting outside its range.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        self.pipeline.validate()?;
+        share("held_out_share", self.held_out_share)?;
+        holds(self.part_bytes > 0, "part_bytes", self.part_bytes, "choose 1 or more")?;
+        holds(self.range_bytes > 0, "range_bytes", self.range_bytes, "choose 1 or more")
+    }
+}
+
+/// What a job does, in order; a step begins when the one before is finished everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Reading, extraction and the filters that look at one page.
+    Filter,
+    /// Copies.
+    Exact,
+    /// Near copies, bucket by bucket.
+    Near,
+    /// Near copies, joined.
+    Clusters,
+    /// Repeated paragraphs.
+    Paragraphs,
+    /// What is left, in files.
+    Write,
+    /// The funnel.
+    Report,
+}
+
+impl Step {
+    /// All steps in order.
+    pub const ALL: [Step; 7] =
+        [Step::Filter, Step::Exact, Step::Near, Step::Clusters, Step::Paragraphs, Step::Write, Step::Report];
+
+    /// The name in file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Filter => "filter",
+            Step::Exact => "exact",
+            Step::Near => "near",
+            Step::Clusters => "clusters",
+            Step::Paragraphs => "paragraphs",
+            Step::Write => "write",
+            Step::Report => "report",
+        }
+    }
+}
+
+/// The share of the tasks that one process takes: those whose number leaves the remainder `index`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// From 0.
+    pub index: usize,
+    /// Of how many.
+    pub count: usize,
+}
+
+impl Shard {
+    /// All tasks.
+    pub const WHOLE: Shard = Shard { index: 0, count: 1 };
+}
+
+impl std::str::FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        match parts {
+            Some((index, count)) if index < count => Ok(Self { index, count }),
+            Some((index, count)) => Err(format!("shard {index} of {count}: the first is 0, the last {count} less 1")),
+            None => Err(format!("{text} is no shard; give I/N with I from 0 to N-1, such as 0/4")),
+        }
+    }
+}
+
+/// What a process does when others have not finished a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// Stop; to be started again later.
+    Leave,
+    /// Wait for each step of theirs, so long at most.
+    Wait(Duration),
+}
+
+/// Why a job stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A setting outside its range.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// The folder holds another job.
+    #[error("{} was begun differently, in {what}; give the same settings and inputs, or another --out", folder.display())]
+    Changed {
+        /// The job's folder.
+        folder: PathBuf,
+        /// What differs.
+        what: String,
+    },
+    /// A file is not as it was written.
+    #[error("{} is damaged; start again, and what made it will be done again", path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Other processes have work left before this one can go on.
+    #[error("this shard's work is done so far, but others have {n_missing} of {n_tasks} tasks of step {} left (the first is {first}); start it again when they are done, or with --wait", step.name())]
+    Waiting {
+        /// The step.
+        step: Step,
+        /// Tasks without a record.
+        n_missing: usize,
+        /// All tasks of the step.
+        n_tasks: usize,
+        /// The first without a record.
+        first: usize,
+    },
+    /// Too large for 32-bit numbers.
+    #[error("{n} pages are more than one job can number (2^32); split the input into several jobs")]
+    TooManyPages {
+        /// Pages after the filters.
+        n: u64,
+    },
+}
+
+impl JobError {
+    /// Adds the path to an I/O error.
+    pub(crate) fn at(path: &Path) -> impl Fn(io::Error) -> JobError + '_ {
+        move |source| JobError::Io { path: path.to_owned(), source }
+    }
+}
+
+/// Called with a step, the number of its tasks done and the number of all.
+pub type JobProgress<'a> = &'a (dyn Fn(Step, usize, usize) + Sync);
+
+/// A job in its folder.
+pub struct Job {
+    folder: PathBuf,
+    files: Vec<InputFile>,
+    manifest: Manifest,
+    filters: Filters,
+    permutations: Permutations,
+    exam: Decontaminator,
+    tasks: Tasks,
+    found: Found,
+}
+
+// ANCHOR: job
+impl Job {
+    /// Plans the job, or continues the one in `folder`.
+    ///
+    /// # Errors
+    /// A setting outside its range, a folder that was begun with other settings or inputs, a disk that fails.
+    pub fn open(folder: &Path, files: Vec<InputFile>, config: &JobConfig, exam: &[TestItem]) -> Result<Self, JobError> {
+        config.validate()?;
+        let filters = Filters::new(&config.pipeline)?;
+        let manifest = Manifest::plan(&files, config, exam)?;
+        fs::create_dir_all(folder).map_err(JobError::at(folder))?;
+        manifest.write_or_compare(folder)?;
+        let permutations = Permutations::new(&config.pipeline.minhash);
+        let exam = Decontaminator::new(exam, &config.pipeline.decontaminate);
+        Ok(Self {
+            folder: folder.to_owned(),
+            files,
+            manifest,
+            filters,
+            permutations,
+            exam,
+            tasks: Tasks::new(folder),
+            found: Found::default(),
+        })
+    }
+
+    /// Does this shard's tasks of all steps on `workers` threads, and reports when nothing is left to anyone.
+    ///
+    /// # Errors
+    /// What stopped the first task that failed, or [`JobError::Waiting`]. The job can be started again.
+    pub fn run(
+        &self,
+        shard: Shard,
+        workers: usize,
+        others: Others,
+        progress: JobProgress,
+    ) -> Result<JobReport, JobError> {
+        for step in Step::ALL {
+            let n_tasks = self.manifest.n_tasks(step);
+            let own: Vec<usize> = (0..n_tasks).filter(|task| task % shard.count == shard.index).collect();
+            let n_done = AtomicUsize::new(0);
+            each(&own, workers, |task| {
+                if !self.tasks.is_intact(step, task) {
+                    let record = self.work(step, task)?;
+                    self.tasks.finish(step, task, &record)?;
+                }
+                progress(step, n_done.fetch_add(1, Ordering::Relaxed) + 1, own.len());
+                Ok(())
+            })?;
+            self.meet(step, n_tasks, others)?;
+        }
+        read_report(&self.folder)
+    }
+
+    fn work(&self, step: Step, task: usize) -> Result<TaskRecord, JobError> {
+        match step {
+            Step::Filter => self.filter(task),
+            Step::Exact => self.find_copies(task),
+            Step::Near => self.find_edges(task),
+            Step::Clusters => self.join_clusters(),
+            Step::Paragraphs => self.find_paragraphs(task),
+            Step::Write => self.write(task),
+            Step::Report => self.report(),
+        }
+    }
+
+    /// Makes sure that every task of the step has a record, whoever wrote it.
+    fn meet(&self, step: Step, n_tasks: usize, others: Others) -> Result<(), JobError> {
+        let started = Instant::now();
+        loop {
+            let mut missing = (0..n_tasks).filter(|&task| !self.tasks.has_record(step, task));
+            let Some(first) = missing.next() else { return Ok(()) };
+            let patience = match others {
+                Others::Leave => Duration::ZERO,
+                Others::Wait(patience) => patience,
+            };
+            if started.elapsed() >= patience {
+                return Err(JobError::Waiting { step, n_missing: 1 + missing.count(), n_tasks, first });
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+// ANCHOR_END: job
+
+impl Job {
+    fn pipeline(&self) -> &PipelineConfig {
+        &self.manifest.config.pipeline
+    }
+
+    /// The path of a file between two steps.
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+/// Calls `work` for each task, from `workers` threads, each of which takes the next that nobody has. After an error no new
+/// task is begun; the first error is the answer.
+fn each(tasks: &[usize], workers: usize, work: impl Fn(usize) -> Result<(), JobError> + Sync) -> Result<(), JobError> {
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let first_error = Mutex::new(None);
+    let run = || {
+        while !failed.load(Ordering::Relaxed)
+            && let Some(&task) = tasks.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            if let Err(error) = work(task) {
+                failed.store(true, Ordering::Relaxed);
+                first_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..workers.min(tasks.len()) {
+            scope.spawn(run);
+        }
+        run();
+    });
+    first_error.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).map_or(Ok(()), Err)
+}

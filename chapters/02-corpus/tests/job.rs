@@ -1,0 +1,294 @@
+//! The sharded job against the pipeline in memory, and against itself: other workers, other shards, crashes, damage.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use corpus::job::plan::Plan;
+use corpus::job::{Job, JobConfig, JobError, JobReport, Others, Shard, read_report};
+use corpus::paragraph_dedup::ParagraphConfig;
+use corpus::read::list;
+use corpus::{
+    Document, PipelineConfig, Stage, TestItem, World, WorldConfig, clean, extract_warc, read_jsonl, write_jsonl,
+};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
+
+/// A paragraph that many pages end with.
+const FOOTER: &str =
+    "\n\nThis page may be copied by anyone who leaves the names of its authors where they stand in it.";
+
+/// An input of several files, a job over it, and the settings that cut it into many tasks.
+struct Fixture {
+    folder: TempDir,
+    config: JobConfig,
+    exam: Vec<TestItem>,
+}
+
+impl Fixture {
+    /// The pages of an invented world, extracted, in files of uneven size.
+    fn new() -> Self {
+        let world = World::generate(&WorldConfig { seed: 6, n_pages: 400, ..WorldConfig::default() }).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let warc = folder.path().join("crawl.warc");
+        world.write_warc(&warc).unwrap();
+        let mut documents = extract_warc(&warc, &|_, _, _| {}).unwrap().documents;
+        documents.iter_mut().step_by(5).for_each(|document| document.text.push_str(FOOTER));
+        let mut rest = &documents[..];
+        for (i, n) in [7, 120, 1, 60, 200, 30].into_iter().chain([usize::MAX]).enumerate() {
+            let (file, others) = rest.split_at(n.min(rest.len()));
+            write_jsonl(&folder.path().join(format!("in/{i}.jsonl")), file).unwrap();
+            rest = others;
+        }
+        let pipeline =
+            PipelineConfig { paragraph: ParagraphConfig { enabled: true, ..Default::default() }, ..Default::default() };
+        let config = JobConfig { pipeline, part_bytes: 40_000, range_bytes: 60_000, ..JobConfig::default() };
+        Self { folder, config, exam: world.test_items() }
+    }
+
+    fn input(&self) -> PathBuf {
+        self.folder.path().join("in")
+    }
+
+    fn out(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn open(&self, out: &Path) -> Result<Job, JobError> {
+        Job::open(out, list(&[self.input()]).unwrap().files, &self.config, &self.exam)
+    }
+
+    fn run(&self, out: &Path, shard: Shard, workers: usize, others: Others) -> Result<JobReport, JobError> {
+        self.open(out)?.run(shard, workers, others, &|_, _, _| {})
+    }
+
+    fn run_alone(&self, out: &Path) -> JobReport {
+        self.run(out, Shard::WHOLE, 2, Others::Leave).unwrap()
+    }
+}
+
+/// Every file below `folder` with its bytes.
+fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+fn assert_same(found: &Path, expected: &BTreeMap<String, Vec<u8>>, what: &str) {
+    let found = tree(found);
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{what}");
+    for (name, bytes) in expected {
+        assert!(found[name] == *bytes, "{what}: {name} differs");
+    }
+}
+
+fn documents(out: &Path, kind: &str) -> Vec<Document> {
+    let mut names: Vec<PathBuf> = fs::read_dir(out.join(kind)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    names.iter().flat_map(|name| read_jsonl(name).unwrap().documents).collect()
+}
+
+#[test]
+fn the_job_keeps_what_the_pipeline_in_memory_keeps() {
+    let fixture = Fixture::new();
+    let out = fixture.out("out");
+    let report = fixture.run_alone(&out);
+    let all: Vec<Document> =
+        list(&[fixture.input()]).unwrap().files.iter().flat_map(|f| read_jsonl(&f.path).unwrap().documents).collect();
+    let expected = clean(all, &fixture.config.pipeline, &fixture.exam, &|_, _, _| {}).unwrap();
+    let (held_out, training): (Vec<Document>, Vec<Document>) =
+        expected.documents.into_iter().partition(|d| corpus::split::is_held_out(d, fixture.config.held_out_share));
+    assert_eq!(documents(&out, "train"), training);
+    assert_eq!(documents(&out, "held_out"), held_out);
+    assert_eq!(report.funnel.stages[1..], expected.funnel.stages);
+    assert_eq!((report.n_training, report.n_held_out), (training.len(), held_out.len()));
+    assert!(!held_out.is_empty());
+    assert_eq!(report.training_bytes, training.iter().map(|d| d.text.len()).sum::<usize>());
+    for stage in &report.funnel.stages[2..] {
+        let did_something = stage.documents_in > stage.documents_out || stage.bytes_in != stage.bytes_out;
+        assert!(did_something, "{stage:?} had nothing to do");
+    }
+    assert_eq!(read_report(&out).unwrap(), report);
+}
+
+/// A job over the archive itself keeps what the world's own path keeps.
+#[test]
+fn an_archive_gives_what_extraction_in_memory_gives() {
+    let world = World::generate(&WorldConfig { seed: 7, n_pages: 200, ..WorldConfig::default() }).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let warc = folder.path().join("crawl.warc");
+    world.write_warc(&warc).unwrap();
+    let config = JobConfig { held_out_share: 0.0, ..JobConfig::default() };
+    let out = folder.path().join("out");
+    let job = Job::open(&out, list(std::slice::from_ref(&warc)).unwrap().files, &config, &world.test_items()).unwrap();
+    job.run(Shard::WHOLE, 1, Others::Leave, &|_, _, _| {}).unwrap();
+    let extracted = extract_warc(&warc, &|_, _, _| {}).unwrap().documents;
+    let expected = clean(extracted, &config.pipeline, &world.test_items(), &|_, _, _| {}).unwrap().documents;
+    let kept = |documents: &[Document]| documents.iter().map(|d| (d.id.clone(), d.text.clone())).collect::<Vec<_>>();
+    assert_eq!(kept(&documents(&out, "train")), kept(&expected));
+}
+
+#[test]
+fn any_number_of_workers_and_shards_gives_the_same_bytes() {
+    let fixture = Fixture::new();
+    let out = fixture.out("one");
+    fixture.run(&out, Shard::WHOLE, 1, Others::Leave).unwrap();
+    let expected = tree(&out);
+    let n_files = |start: &str| expected.keys().filter(|name| name.starts_with(start)).count();
+    assert!(n_files("train/") > 4 && n_files("work/found-near-") > 4, "{:?}", expected.keys());
+
+    let out = fixture.out("four");
+    fixture.run(&out, Shard::WHOLE, 4, Others::Leave).unwrap();
+    assert_same(&out, &expected, "four workers");
+
+    let out = fixture.out("three");
+    std::thread::scope(|scope| {
+        for index in 0..3 {
+            let (fixture, out) = (&fixture, &out);
+            scope.spawn(move || {
+                fixture.run(out, Shard { index, count: 3 }, 1, Others::Wait(Duration::from_secs(60))).unwrap()
+            });
+        }
+    });
+    assert_same(&out, &expected, "three shards at once");
+}
+
+/// Without waiting, shards are started again and again, as by a queue; each call does what can be done.
+#[test]
+fn shards_that_do_not_wait_say_what_is_missing() {
+    let fixture = Fixture::new();
+    let (alone, out) = (fixture.out("alone"), fixture.out("out"));
+    fixture.run_alone(&alone);
+    let error = fixture.run(&out, Shard { index: 0, count: 2 }, 1, Others::Leave).unwrap_err();
+    assert!(matches!(error, JobError::Waiting { first: 1, .. }), "{error}");
+    assert!(error.to_string().contains("tasks of step filter left (the first is 1)"), "{error}");
+    assert!(matches!(read_report(&out), Err(JobError::Waiting { .. })));
+    let mut n_calls = 1;
+    for index in [1, 0].into_iter().cycle() {
+        n_calls += 1;
+        if fixture.run(&out, Shard { index, count: 2 }, 1, Others::Leave).is_ok() {
+            break;
+        }
+        assert!(n_calls < 20);
+    }
+    assert_same(&out, &tree(&alone), "two shards in turn");
+}
+
+/// What a kill can leave: any of the records missing, files without record, half a temporary file.
+#[test]
+fn a_job_that_was_cut_off_anywhere_ends_the_same() {
+    let fixture = Fixture::new();
+    let out = fixture.out("out");
+    fixture.run_alone(&out);
+    let expected = tree(&out);
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    for round in 0..8 {
+        fs::write(out.join("work/.pages-00000.jsonl.1.tmp"), b"{\"id\": \"half").unwrap();
+        for name in expected.keys().filter(|name| *name != "manifest.json") {
+            if rng.random_bool(0.3) {
+                fs::remove_file(out.join(name)).unwrap();
+            }
+        }
+        // The report is last, so it is never there when something else is missing.
+        let _ = fs::remove_file(out.join("tasks/report-00000.json"));
+        fixture.run_alone(&out);
+        assert_same(&out, &expected, &format!("round {round}"));
+    }
+}
+
+#[test]
+fn a_flipped_byte_in_any_file_is_found_and_the_file_made_again() {
+    let fixture = Fixture::new();
+    let out = fixture.out("out");
+    fixture.run_alone(&out);
+    let expected = tree(&out);
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for (name, bytes) in expected.iter().filter(|(name, bytes)| *name != "manifest.json" && !bytes.is_empty()) {
+        let mut damaged = bytes.clone();
+        let at = rng.random_range(0..damaged.len());
+        damaged[at] ^= 0x10;
+        fs::write(out.join(name), damaged).unwrap();
+        if name.starts_with("tasks/") {
+            // A record speaks of no checksum of its own; what it says must still lead to the right files or be refused.
+            fs::write(out.join(name), &bytes[..bytes.len() / 2]).unwrap();
+        }
+        fixture.run_alone(&out);
+        assert_same(&out, &expected, name);
+    }
+}
+
+#[test]
+fn another_job_in_the_same_folder_is_refused() {
+    let mut fixture = Fixture::new();
+    let out = fixture.out("out");
+    fixture.run_alone(&out);
+    let expected = tree(&out);
+    let refusal = |fixture: &Fixture| match fixture.open(&out) {
+        Err(error @ JobError::Changed { .. }) => error.to_string(),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("accepted"),
+    };
+
+    fixture.config.pipeline.minhash.bands = 21;
+    let message = refusal(&fixture);
+    assert!(message.contains("the settings: pipeline.minhash.bands is 21 now, 20 then"), "{message}");
+    fixture.config.pipeline.minhash.bands = 20;
+
+    let item = fixture.exam.pop().unwrap();
+    assert!(refusal(&fixture).contains("the exam's items"));
+    fixture.exam.push(item);
+
+    let (first, last) = (fixture.input().join("0.jsonl"), fixture.input().join("z.jsonl"));
+    let bytes = fs::read(&first).unwrap();
+    fs::write(&last, &bytes).unwrap();
+    assert!(refusal(&fixture).contains("the number of inputs: 8 now, 7 then"));
+    fs::remove_file(&last).unwrap();
+
+    fs::write(&first, &bytes[1..]).unwrap();
+    assert!(refusal(&fixture).contains("the input 0.jsonl has changed since"));
+    assert_same(&out, &expected, "a refused job changes nothing");
+}
+
+/// The plan's bytes a page against the files of a finished job.
+#[test]
+fn the_rows_take_what_the_plan_says() {
+    let mut fixture = Fixture::new();
+    fixture.config.pipeline.paragraph.enabled = false;
+    let out = fixture.out("out");
+    let report = fixture.run_alone(&out);
+    let plan = Plan::of(&list(&[fixture.input()]).unwrap().files, &fixture.config, 2).unwrap();
+    let n_pages = report.funnel.stages.iter().find(|s| s.stage == Stage::ExactDedup).unwrap().documents_in as u64;
+    let mut n_bytes = 0;
+    for (name, bytes) in tree(&out) {
+        let head = 4 + 8 * (plan.n_ranges as u64 + 1);
+        n_bytes += match name {
+            name if name.starts_with("work/exact-") || name.starts_with("work/buckets-") => bytes.len() as u64 - head,
+            name if name.starts_with("work/signatures-") => bytes.len() as u64,
+            _ => 0,
+        };
+    }
+    assert_eq!(n_bytes, n_pages * (plan.rows_bytes / plan.n_pages));
+    assert!(plan.n_parts > 4 && plan.n_ranges > 4);
+}
+
+#[test]
+fn shards_are_read_strictly() {
+    assert_eq!("2/3".parse(), Ok(Shard { index: 2, count: 3 }));
+    for text in ["3/3", "1", "a/b", "-1/2", "0/0"] {
+        assert!(text.parse::<Shard>().is_err(), "{text}");
+    }
+}
