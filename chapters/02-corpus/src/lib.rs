@@ -8,6 +8,7 @@
 //! | [`world`] | an invented world of towns and facts, and its noisy crawl with the truth about every page |
 //! | [`warc`], [`html`], [`rustdoc`], [`read`] | reading: archives, pages, Rust's own documentation, folders |
 //! | [`charset`] | from bytes in any encoding to text |
+//! | `hub` (feature) | data sets of Hugging Face, fetched shard by shard |
 //! | [`words`] | what counts as a word, for every stage that compares texts |
 //! | [`language`], [`quality`], [`pii`] | filters that look at one page |
 //! | [`exact_dedup`], [`minhash`] | filters that compare pages |
@@ -29,6 +30,8 @@ pub mod exact_dedup;
 pub mod extraction;
 mod funnel;
 pub mod html;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod language;
 pub mod minhash;
 pub mod pii;
