@@ -8,6 +8,7 @@
 //! | [`world`] | an invented world of towns and facts, and its noisy crawl with the truth about every page |
 //! | [`warc`], [`html`], [`rustdoc`], [`read`] | reading: archives, pages, Rust's own documentation, folders |
 //! | [`charset`] | from bytes in any encoding to text |
+//! | `hub` (feature) | data sets of Hugging Face, fetched shard by shard |
 //! | [`words`] | what counts as a word, for every stage that compares texts |
 //! | [`url_block_list`], [`metadata`] | filters that need not look at the text |
 //! | [`language`], [`lines`], [`quality`], [`word_lists`], [`pii`] | what the filters that look at one page look at |
@@ -44,6 +45,8 @@ mod fences;
 pub mod filters;
 mod funnel;
 pub mod html;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod job;
 pub mod jsonl_dedup;
 pub mod language;

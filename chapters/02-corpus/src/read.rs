@@ -11,6 +11,8 @@
 mod jsonl;
 mod listing;
 mod page;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod records;
 mod text;
 

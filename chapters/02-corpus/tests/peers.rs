@@ -210,3 +210,48 @@ fn every_format_may_be_compressed_and_a_wrong_name_does_not_matter() {
     // An archive under another name is an archive.
     assert_eq!(read_file("a.txt", cases[3].1).documents[0].text, "one");
 }
+
+#[test]
+fn damage_in_a_packed_file_costs_its_member_and_is_reported() {
+    let line = |n: usize| format!("{{\"text\":\"the text {n} {}\"}}\n", "and so on ".repeat(n * 7));
+    let gzip = |text: String| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = |text: String| {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    // A skippable frame, as parallel compressors write, carries nothing and is no damage.
+    let skippable = [&b"\x50\x2a\x4d\x18\x03\0\0\0"[..], b"abc"].concat();
+    let packers: [(&str, &dyn Fn(String) -> Vec<u8>, &[u8]); 2] =
+        [("a.jsonl.gz", &gzip, b""), ("a.jsonl.zst", &zstd, &skippable)];
+    for (name, pack, between) in packers {
+        let members: Vec<Vec<u8>> = (0..5).map(|n| [&pack(line(n))[..], between].concat()).collect();
+        let whole = read_file(name, &members.concat());
+        assert_eq!((whole.documents.len(), whole.skipped.count), (5, 0), "{name}: {:?}", whole.skipped);
+        let start = members[0].len() + members[1].len();
+        for at in 0..members[2].len() - between.len() {
+            let mut file = members.concat();
+            file[start + at] ^= 0x55;
+            let reading = read_file(name, &file);
+            for n in [0, 1, 3, 4] {
+                let text = format!("the text {n} ");
+                assert!(
+                    reading.documents.iter().any(|d| d.text.starts_with(&text)),
+                    "{name} at {at}: line {n} is lost"
+                );
+            }
+            let has_lost = !reading.documents.iter().any(|document| document.text == whole.documents[2].text);
+            assert!(!has_lost || reading.skipped.count > 0, "{name} at {at}: lost without a word");
+            assert!(reading.documents.len() <= 5, "{name} at {at}: a damaged line is kept");
+        }
+        let mut cut = members.concat();
+        cut.truncate(start + members[2].len() / 2);
+        let reading = read_file(name, &cut);
+        assert_eq!((reading.documents.len(), reading.skipped.count), (2, 1), "{name}: {:?}", reading.skipped);
+    }
+}

@@ -3,6 +3,10 @@
 //! Each module is a starter whose header states the task. Write its body, then run its test. With
 //! the feature `solutions` the same tests run on `solutions/`.
 
+#[cfg_attr(feature = "solutions", path = "../solutions/e1_join_chunks.rs")]
+pub mod e1_join_chunks;
+#[cfg_attr(feature = "solutions", path = "../solutions/e2_resynchronise.rs")]
+pub mod e2_resynchronise;
 #[cfg_attr(feature = "solutions", path = "../solutions/e3_link_density.rs")]
 pub mod e3_link_density;
 #[cfg_attr(feature = "solutions", path = "../solutions/e4_code_blocks.rs")]

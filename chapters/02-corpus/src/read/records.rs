@@ -83,10 +83,7 @@ impl InputFile {
             FileKind::Jsonl => Records(Box::new(jsonl::Lines::new(self.stream()?, &self.path, &self.id))),
             FileKind::Text => Records(Box::new(text::Pieces::new(self.stream()?, &self.path, &self.id))),
             FileKind::Html => Records(Box::new(std::iter::once(page::read(self.stream()?, &self.path, &self.id)))),
-            FileKind::Parquet => {
-                let reason = "Parquet files are not read by this build";
-                Records(Box::new(std::iter::once(Err(Skipped::new(&self.path, 0, reason)))))
-            }
+            FileKind::Parquet => open_table(&self.path, &self.id)?,
         })
     }
     // ANCHOR_END: records
@@ -106,6 +103,17 @@ impl InputFile {
         let _ = ByteStream::open(&self.path)?.take(7).read_to_end(&mut first);
         Ok(if first == b"WARC/1." { FileKind::Warc } else { self.kind })
     }
+}
+
+#[cfg(feature = "parquet")]
+fn open_table(file: &Path, file_id: &str) -> io::Result<Records> {
+    Ok(Records(Box::new(super::parquet::Rows::open(file, file_id)?)))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn open_table(_: &Path, _: &str) -> io::Result<Records> {
+    let message = "it is a Parquet table, which this build cannot read; build with `--features parquet`";
+    Err(io::Error::new(io::ErrorKind::Unsupported, message))
 }
 
 /// A WARC record as a record of any file.
