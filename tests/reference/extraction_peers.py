@@ -23,6 +23,7 @@ import importlib.metadata
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -204,6 +205,7 @@ def score():
     figures["scoring"] = [[text, truth, f1_by_shingles(text, truth)] for text, truth in GOLDEN]
     (LABELS / "peers.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
     table(figures)
+    book_table(figures)
     print("\nours, lowest first:", *sorted(worst)[:8], sep="\n  ")
 
 
@@ -230,6 +232,23 @@ def check_labels(labelled):
                     print(f"{label['page']} does not contain: {snippet}")
 
 
+def book_table(figures):
+    """The figures as the book prints them: for each peer the best of its settings."""
+    peers = ["trafilatura", "resiliparse", "readability-lxml", "dom_smoothie"]
+    lines = []
+    for set_, heading in [("dev", "development"), ("test", "test")]:
+        kinds = figures["f1"][set_]
+        best = {peer: {kind: max(f1 for name, f1 in values.items() if name.startswith(peer)) for kind, values in kinds.items()} for peer in peers}
+        ours = {kind: values["ours"] for kind, values in kinds.items()}
+        lines += [f"<!-- ANCHOR: {heading} -->", f"| {heading} set | pages | ours | " + " | ".join(peers) + " |", "|---|--:|" + "--:|" * (len(peers) + 1)]
+        row = lambda name, n_pages, values: f"| {name} | {n_pages} | " + " | ".join(f"{value:.3f}" for value in values) + " |"
+        for kind, values in sorted(kinds.items()):
+            lines.append(row(kind, values["pages"], [ours[kind], *(best[peer][kind] for peer in peers)]))
+        means = [statistics.mean(values.values()) for values in [ours, *best.values()]]
+        lines += [row("mean of kinds", sum(values["pages"] for values in kinds.values()), means), f"<!-- ANCHOR_END: {heading} -->", ""]
+    (LABELS / "peers.md").write_text("\n".join(lines))
+
+
 def table(figures):
     names = list(EXTRACTORS)
     for set_, kinds in figures["f1"].items():
@@ -249,8 +268,11 @@ def speed(n_rounds=5, n_pairs=5):
     seconds_of = {"trafilatura, fast": by_trafilatura(fast=True), **PYTHON}
 
     def program_seconds(program):
-        out = subprocess.run([program, "--seconds", str(n_rounds)], input="\n".join(map(str, paths)).encode(), stdout=subprocess.PIPE, check=True)
-        return float(out.stdout) / n_rounds
+        """User and system time of the whole program, start and reading of the files included."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([program, "--seconds", str(n_rounds)], input="\n".join(map(str, paths)).encode(), stdout=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / n_rounds
 
     def python_seconds(extract):
         start = time.process_time()

@@ -182,6 +182,82 @@ fn code_highlighting_is_not_taken_for_boilerplate() {
 }
 
 #[test]
+fn numbers_beside_code_are_no_code() {
+    let code = "<span class=lnt>1\n</span><span class=lnt>2\n</span>";
+    let table = format!("<table><tr><td><pre>{code}</pre></td><td><pre>a\n  b</pre></td></tr></table>");
+    assert_eq!(text_of(&format!("<p>{PROSE}</p>{table}")), format!("{PROSE}\n\n```\na\n  b\n```"));
+}
+
+#[test]
+fn boxes_and_breaks_end_the_lines_of_code() {
+    let code = "<code><div class=line>if x {</div><div class=line>    y</div>}<br>z</code>";
+    assert_eq!(text_of(&format!("<pre>{code}</pre>")), "```\nif x {\n    y\n}\nz\n```");
+}
+
+#[test]
+fn what_stands_beside_most_of_the_prose_goes_without_any_name() {
+    let beside = "<div><p>The harbour has a café now.</p></div>";
+    let content = format!("<div><div><p>{PROSE}</p><p>{MORE}</p><p>{PROSE} {MORE}</p></div></div>");
+    assert_eq!(text_of(&format!("{beside}{content}{beside}")), format!("{PROSE}\n\n{MORE}\n\n{PROSE} {MORE}"));
+}
+
+#[test]
+fn the_headline_comes_from_outside_of_the_content() {
+    let standfirst = "<p>A crossing, a timetable and some seals.</p><p>By the editor</p>";
+    let page = format!(
+        "<title>The ferry to Aldmoor | Gazette</title><h1>Gazette</h1><header class=page-masthead>\
+         <h2>The ferry to Aldmoor</h2>{standfirst}</header><div><p>{PROSE}</p><p>{MORE}</p><p>{PROSE} {MORE}</p></div>"
+    );
+    let lead = "# The ferry to Aldmoor\n\nA crossing, a timetable and some seals.";
+    assert_eq!(extract(&page).text, format!("{lead}\n\n{PROSE}\n\n{MORE}\n\n{PROSE} {MORE}"));
+}
+
+#[test]
+fn a_name_is_not_believed_against_most_of_the_prose() {
+    for name in ["site-nav", "cookie-page", "comments"] {
+        let body = format!("<div class={name}><p>{PROSE}</p><p>{MORE}</p></div><p>Nothing else is here.</p>");
+        assert!(text_of(&body).contains(MORE), "{name}");
+    }
+    // More comments than text are still comments.
+    let body = format!("<div><p>{PROSE}</p></div><div class=comments><p>{MORE}</p><p>{MORE}</p></div>");
+    assert_eq!(text_of(&body), PROSE);
+}
+
+#[test]
+fn a_list_of_links_is_content_where_the_text_introduces_it() {
+    let titles = ["How the coast was measured", "The man who could not swim", "Where the lights went orange"];
+    let list: String = titles.iter().map(|title| format!("<li><a href=x>{title}</a></li>")).collect();
+    let items = titles.map(|title| format!("- {title}")).join("\n");
+    let body = |before: &str, after: &str| format!("<main>{before}<ul>{list}</ul>{after}</main>");
+    let introduced = body(&format!("<p>{PROSE}</p><h2>To read</h2>"), &format!("<p>{MORE}</p>"));
+    assert_eq!(text_of(&introduced), format!("{PROSE}\n\n## To read\n\n{items}\n\n{MORE}"));
+    let loose = body(&format!("<p>{PROSE}</p>"), &format!("<p>{MORE}</p>"));
+    assert_eq!(text_of(&loose), format!("{PROSE}\n\n{MORE}"), "nothing introduces it");
+    let at_the_end = body(&format!("<p>{PROSE}</p><p>{MORE}</p><h2>To read</h2>"), "");
+    assert_eq!(text_of(&at_the_end), format!("{PROSE}\n\n{MORE}"), "after the text it leads elsewhere");
+    let mainly_links = body("<p>Three things to read:</p>", "");
+    assert_eq!(text_of(&mainly_links), format!("Three things to read:\n\n{items}"));
+}
+
+#[test]
+fn a_small_box_that_calls_for_something_goes() {
+    let call = "<div><h4>Dinner by post</h4><p>Five plain recipes a week.</p><button>x</button><p>Sign up</p></div>";
+    let body = format!("<main><p>{PROSE}</p>{call}<p>{MORE}</p><p>412 views</p><p>© Aldmoor 2020</p></main>");
+    assert_eq!(text_of(&body), format!("{PROSE}\n\n{MORE}"));
+}
+
+#[test]
+fn a_link_that_was_never_closed_does_not_swallow_the_page() {
+    let body = format!("<div><a href=a>Home<a href=b>Ferries</div><div><p>{PROSE}</p><p>{MORE}</p></div>");
+    assert_eq!(text_of(&body), format!("{PROSE}\n\n{MORE}"));
+}
+
+#[test]
+fn a_heading_that_was_never_closed_is_a_box() {
+    assert_eq!(text_of(&format!("<h1>Minutes<h1><p>{PROSE}<p>{MORE}")), format!("# Minutes\n\n{PROSE}\n\n{MORE}"));
+}
+
+#[test]
 fn broken_markup_is_repaired() {
     let text = extract(&format!("<p>{PROSE}<p><b>{MORE}<div><ul><li>a<li>b</p></i>")).text;
     assert_eq!(text, format!("{PROSE}\n\n{MORE}\n\n- a\n- b"));

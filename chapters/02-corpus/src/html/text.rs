@@ -242,6 +242,10 @@ impl Writer {
         if !is_call && !self.counts.is_link_dense_since(container.counts) {
             return;
         }
+        if is_call && self.blocks.len() == container.n_blocks {
+            // A paragraph that is nothing but the call: the box around it is meant.
+            return;
+        }
         if matches!(role, Role::List { .. }) && self.counts.has_titles_since(container.counts) {
             // Links whose texts are titles: what stands around the list decides in the end.
             self.blocks[container.n_blocks..].iter_mut().for_each(|block| block.is_menu = true);
