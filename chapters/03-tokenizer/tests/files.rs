@@ -75,19 +75,17 @@ fn a_special_token_that_is_a_line_feed_does_not_hide_the_byte() {
 fn what_is_not_supported_is_named() {
     let cases = [
         ("/model/type", json!("Unigram"), "model type \"Unigram\""),
-        ("/normalizer", json!({"type": "NFC"}), "normalizer {\"type\":\"NFC\"}"),
+        ("/normalizer", json!({"type": "NFKC"}), "normalizer {\"type\":\"NFKC\"}"),
         ("/pre_tokenizer", json!({"type": "Whitespace"}), "pre_tokenizer {\"type\":\"Whitespace\"}"),
         ("/pre_tokenizer/add_prefix_space", json!(true), "\"add_prefix_space\":true"),
         ("/pre_tokenizer/use_regex", json!(false), "\"use_regex\":false"),
-        ("/post_processor", json!({"type": "TemplateProcessing"}), "post_processor"),
+        ("/post_processor", json!({"type": "RobertaProcessing"}), "post_processor {\"type\":\"RobertaProcessing\""),
         ("/decoder", Value::Null, "decoder null"),
         ("/truncation", json!({"max_length": 5}), "truncation"),
         ("/model/dropout", json!(0.1), "dropout 0.1"),
         ("/model/byte_fallback", json!(true), "byte_fallback"),
-        ("/model/ignore_merges", json!(true), "ignore_merges"),
         ("/model/end_of_word_suffix", json!("</w>"), "end_of_word_suffix"),
-        ("/added_tokens/0/special", json!(false), "\"<|endoftext|>\""),
-        ("/added_tokens/1/lstrip", json!(true), "\"<|user|>\""),
+        ("/added_tokens/1/single_word", json!(true), "\"<|user|>\" with single_word"),
     ];
     for (part, value, said) in cases {
         let mut file = saved();

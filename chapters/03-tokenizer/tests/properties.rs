@@ -103,14 +103,12 @@ fn a_warm_cache_gives_what_a_cold_one_gives() {
     }
 }
 
+// How much work that is, is counted in `src/merge.rs`.
 #[test]
-fn a_megabyte_without_a_space_is_encoded_in_reasonable_time() {
+fn a_megabyte_without_a_space_comes_back() {
     let text = "lamplight".repeat(120_000);
-    let start = std::time::Instant::now();
     let tokenizer = trained(300);
     assert_eq!(tokenizer.decode(&tokenizer.encode(&text)), text);
-    // Quadratic work would take hours; the bound is loose for slow machines.
-    assert!(start.elapsed().as_secs() < 60);
 }
 
 #[test]

@@ -1,0 +1,1 @@
+//! Texts of known kinds, to compare vocabularies on.
