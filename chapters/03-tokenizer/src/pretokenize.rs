@@ -13,7 +13,7 @@
 //!
 //! The pieces, joined, are the text: every character is a letter, a digit, white space or something else.
 //!
-//! Sources: Radford et al. 2019, `encoder.py` of GPT-2; `tiktoken_ext/openai_public.py` of tiktoken 0.12; the
+//! Sources: Radford et al. 2019, `encoder.py` of GPT-2; `tiktoken_ext/openai_public.py` of tiktoken 0.14; the
 //! `tokenizer.json` of Llama 3, Qwen2 and SmolLM2.
 
 use std::{fmt, str::FromStr};

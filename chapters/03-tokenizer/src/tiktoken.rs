@@ -11,7 +11,7 @@
 //!
 //! The file says neither how text is cut nor which tokens are special; both are known for the published files, by name.
 //!
-//! Source: tiktoken 0.12, `src/lib.rs`, `_byte_pair_merge`, and `tiktoken_ext/openai_public.py`.
+//! Source: tiktoken 0.14, `src/lib.rs`, `_byte_pair_merge`, and `tiktoken_ext/openai_public.py`.
 
 use std::{collections::HashMap, fs, path::Path};
 
@@ -47,8 +47,7 @@ impl Tokenizer {
             }
             tokens[place] = token.as_bytes().to_vec();
         }
-        let added =
-            special_tokens.iter().map(|&(token, id)| AddedToken { in_model: false, ..AddedToken::special(token, id) });
+        let added = special_tokens.iter().map(|&(token, id)| AddedToken::special(token, id));
         let added = AddedTokens::new(added.collect())?;
         let pipeline = Pipeline { pretokenizer, whole_words_first: true, ..Pipeline::default() };
         Self::from_parts(Parts { tokens, merges, added, pipeline })
