@@ -1,10 +1,11 @@
-//! Benchmarks that anyone can repeat: a training step, single operations, generation. They print medians of many repetitions, beside what the
+//! Benchmarks that anyone can repeat: a training step, single operations, generation, the tokenizer. They print medians of many repetitions, beside what the
 //! machine could do at best.
 
 pub mod decode;
 pub mod ops;
 pub mod peak;
 pub mod profile;
+pub mod tokenizer;
 pub mod train;
 
 use std::time::Instant;

@@ -8,7 +8,7 @@
 //!
 //! Source: `tokenizers` 0.23, `src/tokenizer/added_vocabulary.rs`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,7 @@ pub(crate) struct AddedTokens {
     /// In order of id.
     tokens: Vec<AddedToken>,
     place_by_text: HashMap<String, usize>,
-    special_ids: HashSet<u32>,
+    special_ids: BTreeSet<u32>,
     raw: Option<Search>,
     normalized: Option<Search>,
 }
@@ -104,7 +104,9 @@ impl AddedTokens {
     }
 
     pub(crate) fn is_special(&self, id: u32) -> bool {
-        self.special_ids.contains(&id)
+        // Special tokens lie together at one end of nearly every table, so the range answers first.
+        let is_in_range = self.special_ids.first() <= Some(&id) && Some(&id) <= self.special_ids.last();
+        is_in_range && self.special_ids.contains(&id)
     }
 
     /// Takes out the tokens that are searched for in the raw text.

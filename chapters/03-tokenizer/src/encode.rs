@@ -58,7 +58,8 @@ impl Tokenizer {
             ids.push(id);
             return;
         }
-        let mut symbols = word.bytes().filter_map(|byte| self.id_of_byte(byte)).collect();
+        let unknown = self.pipeline().unknown;
+        let mut symbols = word.bytes().filter_map(|byte| self.id_of_byte(byte).or(unknown)).collect();
         merge_symbols(&mut symbols, |pair| self.merge_of(pair));
         ids.append(&mut symbols);
     }

@@ -86,7 +86,7 @@ impl Tokenizer {
         let ids = (0..self.vocab_size() as u32).filter(in_model);
         let vocab: Map<String, Value> = ids.map(|id| (written(id), id.into())).collect();
         let merges = self.merges().iter().map(|&(left, right)| [written(left), written(right)]);
-        let Pipeline { normalizer, pretokenizer, whole_words_first, template } = self.pipeline();
+        let Pipeline { normalizer, pretokenizer, whole_words_first, template, unknown } = self.pipeline();
         json!({
             "version": "1.0",
             "truncation": null,
@@ -99,7 +99,7 @@ impl Tokenizer {
             "model": {
                 "type": "BPE",
                 "dropout": null,
-                "unk_token": null,
+                "unk_token": unknown.map(written),
                 "continuing_subword_prefix": null,
                 "end_of_word_suffix": null,
                 "fuse_unk": false,
@@ -156,6 +156,10 @@ struct ModelFile {
     #[serde(default)]
     end_of_word_suffix: Option<String>,
     #[serde(default)]
+    unk_token: Option<String>,
+    #[serde(default)]
+    fuse_unk: bool,
+    #[serde(default)]
     byte_fallback: bool,
     #[serde(default)]
     ignore_merges: bool,
@@ -190,6 +194,7 @@ impl TokenizerFile {
         }
         let is_set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
         let flags = [
+            ("fuse_unk", self.model.fuse_unk && self.model.unk_token.is_some()),
             ("byte_fallback (a SentencePiece table, as Llama 2 has)", self.model.byte_fallback),
             ("continuing_subword_prefix", is_set(&self.model.continuing_subword_prefix)),
             ("end_of_word_suffix", is_set(&self.model.end_of_word_suffix)),
@@ -206,6 +211,7 @@ impl TokenizerFile {
             pretokenizer: PreTokenizer::from_json(&self.pre_tokenizer)?,
             whole_words_first: self.model.ignore_merges,
             template: Template::from_json(&self.post_processor)?,
+            unknown: self.model.unk_token.as_ref().and_then(|token| self.model.vocab.get(token)).copied(),
         })
     }
 }

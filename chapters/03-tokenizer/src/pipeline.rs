@@ -36,6 +36,8 @@ pub(crate) struct Pipeline {
     /// Whether a word that is a token is not merged at all (`ignore_merges`: Llama 3, tiktoken).
     pub(crate) whole_words_first: bool,
     pub(crate) template: Template,
+    /// Stands for a byte that the table lacks (`unk_token`).
+    pub(crate) unknown: Option<u32>,
 }
 
 /// What a post-processor puts around a text.

@@ -94,7 +94,8 @@ impl Tokenizer {
             }
         }
         let id_by_byte: [Option<u32>; 256] = std::array::from_fn(|byte| id_by_bytes.get(&[byte as u8][..]).copied());
-        if let Some(missing) = (0..=255).find(|&byte| id_by_byte[usize::from(byte)].is_none() && is_in_utf8(byte)) {
+        let is_missing = |byte: &u8| id_by_byte[usize::from(*byte)].is_none();
+        if let Some(missing) = (0..=255).find(|byte| is_missing(byte) && !may_be_missing(*byte)) {
             return Err(MissingByte(missing));
         }
         let mut merge_of = HashMap::with_capacity_and_hasher(merges.len(), RandomState::default());
@@ -131,6 +132,13 @@ impl Tokenizer {
         self.tokens.get(usize::try_from(id).ok()?).map(Vec::as_slice).filter(|bytes| !bytes.is_empty())
     }
 
+    /// Bytes that UTF-8 uses and that no token is. Text with one of them does not come back: like `tokenizers`, the encoder leaves
+    /// the byte out, or puts the file's unknown token in its place. A table that we trained has them all.
+    pub fn missing_bytes(&self) -> Vec<u8> {
+        let in_utf8 = |byte: &u8| !matches!(byte, 0xC0 | 0xC1 | 0xF5..);
+        (0..=255).filter(in_utf8).filter(|&byte| self.id_of_byte(byte).is_none()).collect()
+    }
+
     /// The merges, by rank.
     pub fn merges(&self) -> &[Pair] {
         &self.merges
@@ -139,6 +147,16 @@ impl Tokenizer {
     /// How it cuts text into words.
     pub fn pretokenizer(&self) -> PreTokenizer {
         self.pipeline.pretokenizer
+    }
+
+    /// The vocabulary as it was when it had `vocab_size` ids: later merges are gone, added tokens stay. `None` if the bytes are not among them.
+    pub fn with_first_ids(&self, vocab_size: usize) -> Option<Self> {
+        let stays = |id: u32| (id as usize) < vocab_size || self.added.by_id(id).is_some();
+        let tokens = self.tokens.iter().zip(0..).map(|(token, id)| if stays(id) { token.clone() } else { Vec::new() });
+        let merges = self.merges.iter().filter_map(|&pair| Some((pair, self.merge_of(pair)?)));
+        let merges = merges.filter(|(_, merge)| (merge.new_id as usize) < vocab_size);
+        let (tokens, merges) = (tokens.collect(), merges.collect());
+        Self::from_parts(Parts { tokens, merges, added: self.added.clone(), pipeline: self.pipeline.clone() }).ok()
     }
 
     pub(crate) fn merge_of(&self, pair: Pair) -> Option<Merge> {
@@ -171,9 +189,14 @@ fn pair_key((left, right): Pair) -> u64 {
     u64::from(left) << 32 | u64::from(right)
 }
 
-/// Whether any text has this byte: 0xC0, 0xC1 and those from 0xF5 on occur in none.
-fn is_in_utf8(byte: u8) -> bool {
-    !matches!(byte, 0xC0 | 0xC1 | 0xF5..)
+/// Whether a published table may lack a token for this byte. Some hold only the bytes that their corpus had: SmolLM2's lacks six control codes, the
+/// first bytes of planes without characters, and those that UTF-8 never uses.
+fn may_be_missing(byte: u8) -> bool {
+    match byte {
+        b'\t' | b'\n' | b'\r' => false,
+        0x00..=0x1F | 0x7F | 0xC0 | 0xC1 | 0xF1.. => true,
+        _ => false,
+    }
 }
 
 /// A vocabulary without a token for this byte could not encode every string.

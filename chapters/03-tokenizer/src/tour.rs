@@ -11,7 +11,8 @@ use crate::{
     pretokenize, report,
 };
 
-const FEW_LINES: [&str; 4] = [
+/// The text of the first merges.
+pub const FEW_LINES: [&str; 4] = [
     "the lamp lights the harbour",
     "the lamplight on the water",
     "lamps and lights and a lamplighter",

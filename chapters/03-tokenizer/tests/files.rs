@@ -131,3 +131,29 @@ fn a_missing_file_and_an_unwritable_folder_are_named() {
     let error = trained().save("/no/such/tokenizer.json").unwrap_err().to_string();
     assert!(error.contains("cannot write /no/such/tokenizer.json"), "{error}");
 }
+
+#[test]
+fn bytes_that_a_corpus_never_had_may_be_missing_and_are_left_out_as_tokenizers_leaves_them_out() {
+    for unknown in [Value::Null, json!("<|end|>")] {
+        let mut file = saved();
+        let vocab = file["model"]["vocab"].as_object_mut().unwrap();
+        // The first byte of U+40000, and the control code 4.
+        let gone = ["ñ", "Ą"].map(|byte| vocab.remove(byte).unwrap());
+        // No id may be left without a token, or `tokenizers` gives its own ids to the special ones.
+        for (n, id) in gone.into_iter().enumerate() {
+            vocab.insert(format!("Ġfilling{n}"), id);
+        }
+        file["model"]["unk_token"] = unknown;
+        let ours = load(&file.to_string()).unwrap();
+        let hf: tokenizers::Tokenizer = file.to_string().parse().unwrap();
+        assert_eq!(ours.missing_bytes(), [0x04, 0xF1]);
+        for text in ["a\u{4}b", "\u{4}\u{4}", "\u{40000} lamp", "the lamp"] {
+            assert_eq!(ours.encode(text), hf.encode_fast(text, false).unwrap().get_ids(), "{text:?}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        ours.save(folder.path().join("tokenizer.json")).unwrap();
+        let again = Tokenizer::open(folder.path()).unwrap();
+        assert_eq!(again.encode("a\u{4}b"), ours.encode("a\u{4}b"));
+    }
+    assert!(trained().missing_bytes().is_empty());
+}
