@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use llm_from_scratch::figures::{
-    FigureError, causal_blocks::causal_blocks, dpo_loss::dpo_loss, roofline::roofline, s_curve::s_curve,
-    schedule::schedule,
+    FigureError, bpe_merges::bpe_merges, causal_blocks::causal_blocks, dpo_loss::dpo_loss, roofline::roofline,
+    s_curve::s_curve, schedule::schedule,
 };
 
 fn check(name: &str, svg: Result<String, FigureError>) {
@@ -27,6 +27,11 @@ fn schedule_of_chapter_8() {
 #[test]
 fn s_curve_of_chapter_2() {
     check("s-curve", s_curve());
+}
+
+#[test]
+fn bpe_merges_of_chapter_3() {
+    check("bpe-merges", bpe_merges());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Benchmarks that anyone can repeat: a training step, single operations, generation, a corpus. They print medians of many repetitions, beside what the
+//! Benchmarks that anyone can repeat: a training step, single operations, generation, a corpus, the tokenizer. They print medians of many repetitions, beside what the
 //! machine could do at best.
 
 pub mod corpus;
@@ -6,6 +6,7 @@ pub mod decode;
 pub mod ops;
 pub mod peak;
 pub mod profile;
+pub mod tokenizer;
 pub mod train;
 
 use std::time::Instant;

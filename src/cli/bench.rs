@@ -4,17 +4,22 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::device::DeviceKind;
+use ::tokenizer::{PreTokenizer, Tokenizer, TrainConfig};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use llm_from_scratch::bench::decode::ModelShape;
+use llm_from_scratch::bench::tokenizer::Vocabulary;
 use llm_from_scratch::bench::train::{StepShape, Timing};
-use llm_from_scratch::bench::{decode, ops, train};
+use llm_from_scratch::bench::{decode, ops, tokenizer, train};
 use llm_from_scratch::compute::{ComputeConfig, OpsKind, PrecisionKind};
 use llm_from_scratch::request::WrongRequest;
+use pretraining::median;
+
+use super::texts::read_texts;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  llm bench train --shape d_model=384,n_layers=6,n_heads=6,n_kv_heads=6,d_ff=1024,seq_len=256,batch=8,vocab_size=4096 --precision bf16\n  llm bench ops\n  llm bench decode --model runs/world/model\n  llm bench decode --shape smollm2-135m\n  llm bench corpus --documents 1000"
+    after_help = "Examples:\n  llm bench train --shape d_model=384,n_layers=6,n_heads=6,n_kv_heads=6,d_ff=1024,seq_len=256,batch=8,vocab_size=4096 --precision bf16\n  llm bench ops\n  llm bench decode --model runs/world/model\n  llm bench decode --shape smollm2-135m\n  llm bench corpus --documents 1000\n  llm bench tokenizer --corpus notes.txt --vocab-size 32768 --threads 1 --json"
 )]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
@@ -31,6 +36,8 @@ enum What {
     Decode(DecodeArgs),
     /// Deduplication: signatures per second, and a whole job at 1, 10 and 100 times the documents
     Corpus(CorpusBenchArgs),
+    /// The tokenizer: training, encoding with an empty and a warm cache, decoding
+    Tokenizer(TokenizerBenchArgs),
 }
 
 /// What all benchmarks need to know.
@@ -108,6 +115,31 @@ struct CorpusBenchArgs {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct TokenizerBenchArgs {
+    /// A file or folder of text
+    #[arg(long, value_name = "PATH")]
+    corpus: PathBuf,
+    /// A finished tokenizer; without it one is trained, and timed
+    #[arg(long, value_name = "PATH")]
+    tokenizer: Option<PathBuf>,
+    /// Number of tokens to train
+    #[arg(long, default_value_t = 32_768, conflicts_with = "tokenizer")]
+    vocab_size: usize,
+    /// How text is cut in training
+    #[arg(long, default_value_t, conflicts_with = "tokenizer")]
+    pretokenizer: PreTokenizer,
+    /// Repetitions of everything
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    repetitions: u16,
+    /// Threads [default: one a core]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
 impl Machine {
     fn compute(&self, recompute: bool) -> ComputeConfig {
         ComputeConfig { ops: self.ops, precision: self.precision, recompute }
@@ -115,10 +147,14 @@ impl Machine {
 
     /// Runs `work` on as many threads as were asked for.
     fn run<R: Send>(&self, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
-        let threads = self.threads.map_or(0, usize::from);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
-        pool.install(work)
+        on_threads(self.threads, work)
     }
+}
+
+fn on_threads<R: Send>(threads: Option<u16>, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+    let threads = threads.map_or(0, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
+    pool.install(work)
 }
 
 pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<()> {
@@ -127,6 +163,7 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<()> {
         What::Ops(args) => run_ops(args, out),
         What::Decode(args) => run_decode(args, out),
         What::Corpus(args) => run_corpus(args, out),
+        What::Tokenizer(args) => run_tokenizer(args, out),
     }
 }
 
@@ -236,5 +273,40 @@ fn run_decode(args: &DecodeArgs, out: &mut dyn Write) -> Result<()> {
         "memory      {:.0} MB read a token, {:.1} GB/s; a copy reaches {:.1}",
         found.mb_per_token, found.gb_per_s, found.copy_gb_per_s
     )?;
+    Ok(())
+}
+
+fn run_tokenizer(args: &TokenizerBenchArgs, out: &mut dyn Write) -> Result<()> {
+    let texts = read_texts(&args.corpus)?;
+    let vocabulary = match &args.tokenizer {
+        Some(path) if path.exists() => Vocabulary::Given(Box::new(Tokenizer::open(path)?)),
+        Some(path) => return Err(WrongRequest::new(format!("there is no tokenizer {}", path.display())).into()),
+        None => {
+            let config =
+                TrainConfig { pretokenizer: args.pretokenizer, ..TrainConfig::with_vocab_size(args.vocab_size) };
+            config.validate().map_err(|error| WrongRequest::new(error.to_string()))?;
+            Vocabulary::Trained(config)
+        }
+    };
+    let found = on_threads(args.threads, || tokenizer::tokenizer(&texts, vocabulary, usize::from(args.repetitions)))?;
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&found)?)?;
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{} bytes in {} documents, {} ids, {} tokens; {} threads",
+        found.n_bytes, found.n_texts, found.vocab_size, found.n_tokens, found.threads
+    )?;
+    let rows = [
+        ("training", &found.train_s),
+        ("encoding", &found.encode_s),
+        ("encoding again", &found.encode_again_s),
+        ("decoding", &found.decode_s),
+    ];
+    for (name, times_s) in rows.into_iter() {
+        let Some(median_s) = median(times_s) else { continue };
+        writeln!(out, "{name:<16} {median_s:>8.3} s (median) {:>8.1} MB/s", found.n_bytes as f64 / 1e6 / median_s)?;
+    }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! A figure is SVG text. Axes and labels are drawn in `currentColor`, so that an inlined figure follows the page's theme, light or dark.
 
 pub mod bars;
+pub mod bpe_merges;
 pub mod causal_blocks;
 pub mod dpo_loss;
 pub mod funnel;

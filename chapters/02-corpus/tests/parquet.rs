@@ -1,7 +1,6 @@
 //! Parquet tables that pyarrow wrote (`tests/reference/reading.py` of the workspace), sound and damaged.
 #![allow(clippy::unwrap_used)]
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use corpus::read::{ReadError, read_folder};

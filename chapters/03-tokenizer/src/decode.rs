@@ -14,19 +14,18 @@ const REPLACEMENT: &str = "\u{FFFD}";
 impl Tokenizer {
     /// The text of `ids`; special tokens are skipped.
     pub fn decode(&self, ids: &[u32]) -> String {
-        let bytes: Vec<u8> = ids
-            .iter()
-            .filter(|&&id| !self.is_special(id))
-            .flat_map(|&id| self.bytes_or_replacement(id))
-            .copied()
-            .collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.text_of(ids.iter().copied().filter(|&id| !self.is_special(id)))
     }
 
     /// The text of `ids`, special tokens written out.
     pub fn decode_with_special(&self, ids: &[u32]) -> String {
-        let bytes: Vec<u8> = ids.iter().flat_map(|&id| self.bytes_or_replacement(id)).copied().collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.text_of(ids.iter().copied())
+    }
+
+    fn text_of(&self, ids: impl Iterator<Item = u32>) -> String {
+        let mut bytes = Vec::new();
+        ids.for_each(|id| bytes.extend_from_slice(self.bytes_or_replacement(id)));
+        String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 }
 // ANCHOR_END: decode

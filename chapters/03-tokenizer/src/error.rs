@@ -34,6 +34,14 @@ pub enum TokenizerError {
         /// What is wrong with it, and what to do.
         reason: &'static str,
     },
+    /// A way to cut words that does not exist.
+    #[error(
+        "there is no pretokenizer {name}; choose gpt2, cl100k, o200k, llama3 or qwen2, with +digits or +digits3 to cut numbers first"
+    )]
+    UnknownPreTokenizer {
+        /// The name that was asked for.
+        name: String,
+    },
     /// There was no text.
     #[error("nothing to train on: {n_texts} texts with 0 bytes in all; check the corpus that came before")]
     EmptyCorpus {
@@ -59,7 +67,7 @@ pub enum TokenizerError {
         reason: String,
     },
     /// The file is a tokenizer of a kind that this chapter does not implement.
-    #[error("{} needs {what}, which is not supported: only byte-level BPE with the GPT-2 pattern is", path.display())]
+    #[error("{} needs {what}, which is not supported: only byte-level BPE with a known pattern is", path.display())]
     Unsupported {
         /// Which file.
         path: PathBuf,
@@ -69,6 +77,14 @@ pub enum TokenizerError {
 }
 
 impl TokenizerError {
+    pub(crate) fn damaged(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_path_buf(), reason: reason.into() }
+    }
+
+    pub(crate) fn unsupported(path: &Path, what: impl Into<String>) -> Self {
+        Self::Unsupported { path: path.to_path_buf(), what: what.into() }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         Self::Io { action, path: path.to_path_buf(), source }
     }

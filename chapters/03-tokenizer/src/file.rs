@@ -3,30 +3,46 @@
 //! Saving writes a temporary file beside the target, flushes it to the disk and renames it: whoever looks sees the old
 //! file or the new one, never half of one.
 //!
-//! Loading refuses, by name, everything that would change ids and that this chapter does not implement: other models
-//! than byte-level BPE, normalizers, other pre-tokenizers (Llama 3 and SmolLM2 have their own), post-processors that add
-//! tokens, truncation, padding, dropout, and added tokens that are not special or that eat white space around them.
+//! Loading reads the files of GPT-2, Llama 3, SmolLM2, Qwen2 and others of their make. It refuses, by name, everything that
+//! would change ids and that this chapter does not implement: other models than byte-level BPE (Llama 2's SentencePiece),
+//! parts of the pipeline that [`pipeline`](mod@crate::pipeline) does not know, truncation, padding and dropout.
 //!
 //! Source: `tokenizers` 0.23, `src/models/bpe/serialization.rs` and `src/tokenizer/serialization.rs`.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{self, File},
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Tokenizer, TokenizerError,
+    PreTokenizer, Tokenizer, TokenizerError,
+    added::{AddedToken, AddedTokens},
     bytes_to_unicode::{from_visible, to_visible},
-    special::Specials,
-    tokenizer::Pair,
+    pipeline::{Normalizer, Pipeline, Template, byte_level, check_decoder},
+    tokenizer::{Merge, Pair, Parts},
 };
 
 impl Tokenizer {
+    /// Reads a tokenizer of any kind that this chapter knows: a folder with `tokenizer.json`, that file, a `.gguf` file, or a
+    /// published `.tiktoken` file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, TokenizerError> {
+        let path = path.as_ref();
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("gguf") => Self::load_gguf(path),
+            Some("tiktoken") => Self::load_published_tiktoken(path),
+            _ if path.is_dir() => Self::load(path.join("tokenizer.json")),
+            _ => Self::load(path),
+        }
+    }
+
     /// Writes `tokenizer.json`, complete or not at all.
     ///
     /// # Errors
@@ -50,8 +66,8 @@ impl Tokenizer {
             return Err(unsupported(path, format!("model type {kind}")));
         }
         let file: TokenizerFile = serde_json::from_value(value).map_err(|e| damaged(path, e.to_string()))?;
-        file.refuse_unsupported(path)?;
-        file.into_tokenizer(path)
+        let pipeline = file.pipeline().map_err(|what| unsupported(path, what))?;
+        assemble(path, file.model.vocab, &file.model.merges, file.added_tokens, pipeline)
     }
 }
 
@@ -59,36 +75,36 @@ impl Tokenizer {
 impl Tokenizer {
     /// The file's content; what is null or false is what we do not use.
     fn to_json(&self) -> Value {
-        let visible = |id: u32| -> String {
-            match self.token_of(id).filter(|_| self.is_special(id)) {
-                Some(special) => special,
-                None => to_visible(self.token_bytes(id).unwrap_or_default()),
-            }
+        let written = |id: u32| match self.added().by_id(id) {
+            Some(token) => token.content.clone(),
+            None => to_visible(self.token_bytes(id).unwrap_or_default()),
         };
-        let added = self.special_tokens().into_iter().map(|(content, id)| AddedToken::special(content, id));
-        let vocab: Map<String, Value> = (0..self.vocab_size() as u32).map(|id| (visible(id), id.into())).collect();
-        let merges = self.merges().iter().map(|&(left, right)| [visible(left), visible(right)]);
-        let byte_level = json!({
-            "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true
-        });
+        let in_model = |id: &u32| match self.added().by_id(*id) {
+            Some(token) => token.in_model,
+            None => self.token_bytes(*id).is_some(),
+        };
+        let ids = (0..self.vocab_size() as u32).filter(in_model);
+        let vocab: Map<String, Value> = ids.map(|id| (written(id), id.into())).collect();
+        let merges = self.merges().iter().map(|&(left, right)| [written(left), written(right)]);
+        let Pipeline { normalizer, pretokenizer, whole_words_first, template, unknown } = self.pipeline();
         json!({
             "version": "1.0",
             "truncation": null,
             "padding": null,
-            "added_tokens": added.collect::<Vec<_>>(),
-            "normalizer": null,
-            "pre_tokenizer": byte_level,
-            "post_processor": null,
-            "decoder": byte_level,
+            "added_tokens": self.added().all(),
+            "normalizer": normalizer.to_json(),
+            "pre_tokenizer": pretokenizer.to_json(),
+            "post_processor": template.to_json(),
+            "decoder": byte_level(true),
             "model": {
                 "type": "BPE",
                 "dropout": null,
-                "unk_token": null,
+                "unk_token": unknown.map(written),
                 "continuing_subword_prefix": null,
                 "end_of_word_suffix": null,
                 "fuse_unk": false,
                 "byte_fallback": false,
-                "ignore_merges": false,
+                "ignore_merges": whole_words_first,
                 "vocab": vocab,
                 "merges": merges.collect::<Vec<_>>(),
             },
@@ -131,29 +147,6 @@ struct TokenizerFile {
     model: ModelFile,
 }
 
-#[derive(Serialize, Deserialize)]
-struct AddedToken {
-    id: u32,
-    content: String,
-    #[serde(default)]
-    single_word: bool,
-    #[serde(default)]
-    lstrip: bool,
-    #[serde(default)]
-    rstrip: bool,
-    #[serde(default)]
-    normalized: bool,
-    #[serde(default)]
-    special: bool,
-}
-
-impl AddedToken {
-    fn special(content: &str, id: u32) -> Self {
-        let content = content.to_owned();
-        Self { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
-    }
-}
-
 #[derive(Deserialize)]
 struct ModelFile {
     #[serde(default)]
@@ -163,22 +156,26 @@ struct ModelFile {
     #[serde(default)]
     end_of_word_suffix: Option<String>,
     #[serde(default)]
+    unk_token: Option<String>,
+    #[serde(default)]
+    fuse_unk: bool,
+    #[serde(default)]
     byte_fallback: bool,
     #[serde(default)]
     ignore_merges: bool,
     vocab: HashMap<String, u32>,
-    merges: Vec<MergeFile>,
+    merges: Vec<MergeText>,
 }
 
 /// Newer files write `["a", "b"]`, older ones `"a b"`.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum MergeFile {
+pub(crate) enum MergeText {
     Pair(String, String),
     Line(String),
 }
 
-impl MergeFile {
+impl MergeText {
     fn parts(&self) -> Option<(&str, &str)> {
         match self {
             Self::Pair(left, right) => Some((left, right)),
@@ -188,78 +185,84 @@ impl MergeFile {
 }
 
 impl TokenizerFile {
-    fn refuse_unsupported(&self, path: &Path) -> Result<(), TokenizerError> {
-        let absent = [
-            ("normalizer", &self.normalizer),
-            ("truncation", &self.truncation),
-            ("padding", &self.padding),
-            ("dropout", &self.model.dropout),
-        ];
-        for (name, value) in absent {
-            if !value.is_null() {
-                return Err(unsupported(path, format!("{name} {value}")));
-            }
-        }
-        let pre = &self.pre_tokenizer;
-        let default_true = |name: &str| pre.get(name).is_none_or(|value| value == true);
-        if pre["type"] != "ByteLevel" || pre["add_prefix_space"] != false || !default_true("use_regex") {
-            return Err(unsupported(path, format!("pre_tokenizer {pre}")));
-        }
-        if !(self.post_processor.is_null() || self.post_processor["type"] == "ByteLevel") {
-            return Err(unsupported(path, format!("post_processor {}", self.post_processor)));
-        }
-        if self.decoder["type"] != "ByteLevel" {
-            return Err(unsupported(path, format!("decoder {}", self.decoder)));
+    /// # Errors
+    /// The part that is not supported.
+    fn pipeline(&self) -> Result<Pipeline, String> {
+        let absent = [("truncation", &self.truncation), ("padding", &self.padding), ("dropout", &self.model.dropout)];
+        if let Some((name, value)) = absent.iter().find(|(_, value)| !value.is_null()) {
+            return Err(format!("{name} {value}"));
         }
         let is_set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
         let flags = [
+            ("fuse_unk", self.model.fuse_unk && self.model.unk_token.is_some()),
+            ("byte_fallback (a SentencePiece table, as Llama 2 has)", self.model.byte_fallback),
             ("continuing_subword_prefix", is_set(&self.model.continuing_subword_prefix)),
             ("end_of_word_suffix", is_set(&self.model.end_of_word_suffix)),
-            ("byte_fallback", self.model.byte_fallback),
-            ("ignore_merges", self.model.ignore_merges),
         ];
         if let Some((name, _)) = flags.iter().find(|(_, set)| *set) {
-            return Err(unsupported(path, format!("the model's {name}")));
+            return Err(format!("the model's {name}"));
         }
-        match self.added_tokens.iter().find(|t| !t.special || t.single_word || t.lstrip || t.rstrip) {
-            Some(token) => Err(unsupported(path, format!("the added token {:?} with its flags", token.content))),
-            None => Ok(()),
+        if let Some(token) = self.added_tokens.iter().find(|token| token.single_word) {
+            return Err(format!("the added token {:?} with single_word", token.content));
         }
-    }
-
-    fn into_tokenizer(self, path: &Path) -> Result<Tokenizer, TokenizerError> {
-        let merges = self.model.merge_ids(path)?;
-        let special_ids: Vec<(String, u32)> = self.added_tokens.into_iter().map(|t| (t.content, t.id)).collect();
-        let specials = Specials::new(&special_ids).map_err(|error| damaged(path, error.to_string()))?;
-        let tokens = tokens_by_id(self.model.vocab, &special_ids, path)?;
-        Tokenizer::from_parts(tokens, &merges, specials)
-            .map_err(|missing| damaged(path, format!("the vocabulary has no token for byte 0x{:02X}", missing.0)))
+        check_decoder(&self.decoder)?;
+        Ok(Pipeline {
+            normalizer: Normalizer::from_json(&self.normalizer)?,
+            pretokenizer: PreTokenizer::from_json(&self.pre_tokenizer)?,
+            whole_words_first: self.model.ignore_merges,
+            template: Template::from_json(&self.post_processor)?,
+            unknown: self.model.unk_token.as_ref().and_then(|token| self.model.vocab.get(token)).copied(),
+        })
     }
 }
 
-impl ModelFile {
-    fn merge_ids(&self, path: &Path) -> Result<Vec<(Pair, u32)>, TokenizerError> {
-        let id_of = |token: &str, n: usize| {
-            let id = self.vocab.get(token).copied();
-            id.ok_or_else(|| damaged(path, format!("merge {n} needs {token:?}, which is not in the vocabulary")))
-        };
-        let to_ids = |(n, merge): (usize, &MergeFile)| {
-            let parts = merge.parts();
-            let (left, right) = parts.ok_or_else(|| damaged(path, format!("merge {n} does not name two tokens")))?;
-            Ok(((id_of(left, n)?, id_of(right, n)?), id_of(&format!("{left}{right}"), n)?))
-        };
-        self.merges.iter().enumerate().map(to_ids).collect()
+/// Puts a tokenizer together from tables of visible characters, which is what `tokenizer.json` and GGUF hold.
+pub(crate) fn assemble(
+    path: &Path,
+    vocab: HashMap<String, u32>,
+    merges: &[MergeText],
+    mut added: Vec<AddedToken>,
+    pipeline: Pipeline,
+) -> Result<Tokenizer, TokenizerError> {
+    let merges = merge_ids(path, &vocab, merges)?;
+    for token in &mut added {
+        token.in_model = vocab.contains_key(&token.content);
     }
+    let added = AddedTokens::new(added).map_err(|error| damaged(path, error.to_string()))?;
+    let tokens = tokens_by_id(vocab, added.all(), path)?;
+    Tokenizer::from_parts(Parts { tokens, merges, added, pipeline })
+        .map_err(|missing| damaged(path, format!("the vocabulary has no token for byte 0x{:02X}", missing.0)))
 }
 
-/// The bytes of each token, by id. Ids must be 0, 1, 2 … without a gap.
+fn merge_ids(
+    path: &Path,
+    vocab: &HashMap<String, u32>,
+    merges: &[MergeText],
+) -> Result<Vec<(Pair, Merge)>, TokenizerError> {
+    let id_of = |token: &str, n: u32| {
+        let id = vocab.get(token).copied();
+        id.ok_or_else(|| damaged(path, format!("merge {n} needs {token:?}, which is not in the vocabulary")))
+    };
+    let to_ids = |(rank, merge): (u32, &MergeText)| {
+        let parts = merge.parts();
+        let (left, right) = parts.ok_or_else(|| damaged(path, format!("merge {rank} does not name two tokens")))?;
+        let pair = (id_of(left, rank)?, id_of(right, rank)?);
+        Ok((pair, Merge { rank, new_id: id_of(&format!("{left}{right}"), rank)? }))
+    };
+    (0..).zip(merges).map(to_ids).collect()
+}
+
+/// A file may leave out ids, but hardly half of them; a single wild one must not ask for gigabytes.
+const MAX_IDS_PER_TOKEN: usize = 2;
+
+/// The bytes of each token, by id; empty where the file has none.
 fn tokens_by_id(
     vocab: HashMap<String, u32>,
-    special_ids: &[(String, u32)],
+    added: &[AddedToken],
     path: &Path,
 ) -> Result<Vec<Vec<u8>>, TokenizerError> {
     let mut text_by_id: HashMap<u32, String> = HashMap::with_capacity(vocab.len());
-    let in_file = vocab.into_iter().chain(special_ids.iter().cloned());
+    let in_file = vocab.into_iter().chain(added.iter().map(|token| (token.content.clone(), token.id)));
     for (text, id) in in_file {
         if let Some(other) = text_by_id.insert(id, text.clone())
             && other != text
@@ -267,21 +270,25 @@ fn tokens_by_id(
             return Err(damaged(path, format!("{other:?} and {text:?} share the id {id}")));
         }
     }
-    let specials: HashMap<u32, &str> = special_ids.iter().map(|(text, id)| (*id, text.as_str())).collect();
-    let bytes_of = |id: u32| match (specials.get(&id), text_by_id.get(&id)) {
-        (Some(special), _) => Ok(special.as_bytes().to_vec()),
-        (None, Some(text)) => {
-            from_visible(text).map_err(|c| damaged(path, format!("token {text:?} has {c:?}, which stands for no byte")))
-        }
-        (None, None) => Err(damaged(path, format!("no token has the id {id}"))),
-    };
-    (0..text_by_id.len() as u32).map(bytes_of).collect()
+    let added: HashSet<u32> = added.iter().map(|token| token.id).collect();
+    let n_tokens = text_by_id.len();
+    let n_ids = text_by_id.keys().max().map_or(0, |&largest| largest as usize + 1);
+    if n_ids > n_tokens * MAX_IDS_PER_TOKEN {
+        return Err(damaged(path, format!("its largest id is {}, but it has {n_tokens} tokens", n_ids - 1)));
+    }
+    let mut tokens = vec![Vec::new(); n_ids];
+    for (id, text) in text_by_id {
+        let refused = |c| damaged(path, format!("token {text:?} has {c:?}, which stands for no byte"));
+        tokens[id as usize] =
+            if added.contains(&id) { text.clone().into_bytes() } else { from_visible(&text).map_err(refused)? };
+    }
+    Ok(tokens)
 }
 
 fn damaged(path: &Path, reason: String) -> TokenizerError {
-    TokenizerError::Damaged { path: PathBuf::from(path), reason }
+    TokenizerError::damaged(path, reason)
 }
 
 fn unsupported(path: &Path, what: String) -> TokenizerError {
-    TokenizerError::Unsupported { path: PathBuf::from(path), what }
+    TokenizerError::unsupported(path, what)
 }

@@ -10,14 +10,19 @@
 
 use std::fmt;
 
-use crate::Tokenizer;
+use serde::Serialize;
+
+use crate::{
+    Tokenizer,
+    probes::{KindReport, by_kind},
+};
 
 /// How many of the longest tokens a report lists.
 const N_LONGEST: usize = 8;
 
 // ANCHOR: report
 /// A vocabulary measured on texts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VocabReport {
     /// Ids in the vocabulary.
     pub vocab_size: usize,
@@ -63,6 +68,49 @@ impl VocabReport {
         self.n_bytes as f64 / self.n_tokens.max(1) as f64
     }
 }
+
+// ANCHOR: comparison
+/// A vocabulary beside others.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Which one.
+    pub name: String,
+    /// Ids in the vocabulary.
+    pub vocab_size: usize,
+    /// How it cuts text into words.
+    pub pretokenizer: String,
+    /// Bytes and tokens of short texts of known kinds.
+    pub kinds: Vec<KindReport>,
+    /// The same for the texts that were given.
+    pub corpus: Option<VocabReport>,
+    /// Numbers in its embedding table: vocab_size · d_model. A head of its own doubles them.
+    pub n_embedding_parameters: u64,
+}
+
+/// Measures a vocabulary on the probes, on `texts` if there are any, and by its cost in a model of width `d_model`.
+pub fn compare<T: AsRef<str> + Sync>(name: &str, tokenizer: &Tokenizer, texts: &[T], d_model: usize) -> Comparison {
+    Comparison {
+        name: name.to_owned(),
+        vocab_size: tokenizer.vocab_size(),
+        pretokenizer: tokenizer.pretokenizer().to_string(),
+        kinds: by_kind(tokenizer),
+        corpus: (!texts.is_empty()).then(|| report(tokenizer, texts)),
+        n_embedding_parameters: tokenizer.vocab_size() as u64 * d_model as u64,
+    }
+}
+
+/// Tokens that `texts` take with the first ids alone: with half of the vocabulary, a quarter, and so on down to the bytes, smallest first.
+pub fn length_by_vocab_size<T: AsRef<str> + Sync>(tokenizer: &Tokenizer, texts: &[T]) -> Vec<(usize, u64)> {
+    let halves = std::iter::successors(Some(tokenizer.vocab_size()), |size| Some(size / 2));
+    let mut sizes: Vec<usize> = halves.take_while(|&size| size >= 256).collect();
+    sizes.reverse();
+    let n_tokens = |size| {
+        let smaller = tokenizer.with_first_ids(size)?;
+        Some((size, smaller.encode_batch(texts).iter().map(|ids| ids.len() as u64).sum()))
+    };
+    sizes.into_iter().filter_map(n_tokens).collect()
+}
+// ANCHOR_END: comparison
 
 impl fmt::Display for VocabReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

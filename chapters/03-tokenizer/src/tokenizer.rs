@@ -1,15 +1,18 @@
 //! The table that training makes and everything else reads: tokens, merges, and the look-ups between them.
 //!
-//! Ids, in order: special tokens, the 256 bytes in the order of [`bytes_in_id_order`], then one id a merge. A merge's
+//! Ids, in order, of a table that we trained: special tokens, the 256 bytes in the order of
+//! [`bytes_in_id_order`](crate::bytes_to_unicode::bytes_in_id_order), then one id a merge. Tables of others may differ. A merge's
 //! place in the list is its rank: the lower, the earlier it is applied.
 //!
-//! It refuses nothing itself: [`train`](mod@crate::train) and [`file`](mod@crate::file) build it from checked parts.
+//! It refuses nothing itself: [`train`](mod@crate::train) and the readers of files build it from checked parts.
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::{
-    TokenizerError, TrainConfig, TrainSummary, bytes_to_unicode::bytes_in_id_order, encode::WordCache,
-    special::Specials, train,
+    PreTokenizer, TokenizerError, TrainConfig, TrainSummary, added::AddedTokens, cache::CachePool, pipeline::Pipeline,
+    train,
 };
 
 /// Two neighbouring token ids.
@@ -22,21 +25,37 @@ pub(crate) struct Merge {
     pub(crate) new_id: u32,
 }
 
+impl Merge {
+    /// Of a higher rank than any merge.
+    pub(crate) const NONE: Self = Self { rank: u32::MAX, new_id: u32::MAX };
+}
+
 // ANCHOR: tokenizer
 /// A byte-level BPE tokenizer. Cheap to share between threads (`&Tokenizer` is enough for everything).
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
-    /// Each token's bytes, by id (a special token's are its text).
+    /// Each token's bytes, by id (an added token's are its text). Empty where a file leaves out an id.
     tokens: Vec<Vec<u8>>,
     /// The pairs, by rank.
     merges: Vec<Pair>,
-    merge_of: HashMap<Pair, Merge>,
-    id_by_bytes: HashMap<Vec<u8>, u32>,
-    id_by_byte: [u32; 256],
-    specials: Specials,
-    cache: WordCache,
+    merge_of: HashMap<u64, Merge, RandomState>,
+    id_by_bytes: HashMap<Vec<u8>, u32, RandomState>,
+    id_by_byte: [Option<u32>; 256],
+    added: AddedTokens,
+    pipeline: Pipeline,
+    caches: CachePool,
 }
 // ANCHOR_END: tokenizer
+
+/// What a tokenizer is put together from.
+pub(crate) struct Parts {
+    /// Bytes by id; empty for an id that no token has.
+    pub(crate) tokens: Vec<Vec<u8>>,
+    /// In order of rank; of a pair that is listed twice, the last counts.
+    pub(crate) merges: Vec<(Pair, Merge)>,
+    pub(crate) added: AddedTokens,
+    pub(crate) pipeline: Pipeline,
+}
 
 impl Tokenizer {
     /// Learns a vocabulary from `texts`. The result does not depend on the order of the texts or the number of threads.
@@ -61,29 +80,31 @@ impl Tokenizer {
         train::train(texts, config)
     }
 
-    /// Puts the parts together: `tokens` by id, `merges` by rank with the id that each makes.
-    pub(crate) fn from_parts(
-        tokens: Vec<Vec<u8>>,
-        merges: &[(Pair, u32)],
-        specials: Specials,
-    ) -> Result<Self, MissingByte> {
-        let mut id_by_bytes = HashMap::with_capacity(tokens.len());
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// A byte that UTF-8 uses and that no token is.
+    pub(crate) fn from_parts(parts: Parts) -> Result<Self, MissingByte> {
+        let Parts { tokens, merges, added, pipeline } = parts;
+        let mut id_by_bytes = HashMap::with_capacity_and_hasher(tokens.len(), RandomState::default());
         for (token, id) in tokens.iter().zip(0..) {
-            // A special token is found by its text, never by bytes: one that is "\n" must not hide the byte.
-            if !specials.contains(id) {
+            // An added token is found by its text, never by bytes: one that is "\n" must not hide the byte.
+            if !token.is_empty() && added.by_id(id).is_none() {
                 id_by_bytes.insert(token.clone(), id);
             }
         }
-        let mut id_by_byte = [0; 256];
-        for byte in bytes_in_id_order() {
-            id_by_byte[usize::from(byte)] = *id_by_bytes.get(&[byte][..]).ok_or(MissingByte(byte))?;
+        let id_by_byte: [Option<u32>; 256] = std::array::from_fn(|byte| id_by_bytes.get(&[byte as u8][..]).copied());
+        let is_missing = |byte: &u8| id_by_byte[usize::from(*byte)].is_none();
+        if let Some(missing) = (0..=255).find(|byte| is_missing(byte) && !may_be_missing(*byte)) {
+            return Err(MissingByte(missing));
         }
-        let mut merge_of = HashMap::with_capacity(merges.len());
-        for (&(pair, new_id), rank) in merges.iter().zip(0..) {
-            merge_of.insert(pair, Merge { rank, new_id });
+        let mut merge_of = HashMap::with_capacity_and_hasher(merges.len(), RandomState::default());
+        for &(pair, merge) in &merges {
+            merge_of.insert(pair_key(pair), merge);
         }
-        let merges = merges.iter().map(|&(pair, _)| pair).collect();
-        Ok(Self { tokens, merges, merge_of, id_by_bytes, id_by_byte, specials, cache: WordCache::default() })
+        let merges = merges.into_iter().map(|(pair, _)| pair).collect();
+        let caches = CachePool::default();
+        Ok(Self { tokens, merges, merge_of, id_by_bytes, id_by_byte, added, pipeline, caches })
     }
 
     /// How many ids there are: special tokens, bytes and merges.
@@ -91,9 +112,9 @@ impl Tokenizer {
         self.tokens.len()
     }
 
-    /// The id of a special token's text, or of the token that consists of exactly this text.
+    /// The id of an added token's text, or of the token that consists of exactly this text.
     pub fn id_of(&self, text: &str) -> Option<u32> {
-        self.specials.id_of(text).or_else(|| self.id_by_bytes.get(text.as_bytes()).copied())
+        self.added.by_text(text).map(|token| token.id).or_else(|| self.id_of_bytes(text.as_bytes()))
     }
 
     /// The text of a token; bytes that are not UTF-8 on their own are written `\xNN`. `None` if there is no such id.
@@ -106,9 +127,16 @@ impl Tokenizer {
         Some(text)
     }
 
-    /// The bytes of a token (of a special token: its text). `None` if there is no such id.
+    /// The bytes of a token (of an added token: its text). `None` if there is no such id.
     pub fn token_bytes(&self, id: u32) -> Option<&[u8]> {
-        self.tokens.get(usize::try_from(id).ok()?).map(Vec::as_slice)
+        self.tokens.get(usize::try_from(id).ok()?).map(Vec::as_slice).filter(|bytes| !bytes.is_empty())
+    }
+
+    /// Bytes that UTF-8 uses and that no token is. Text with one of them does not come back: like `tokenizers`, the encoder leaves
+    /// the byte out, or puts the file's unknown token in its place. A table that we trained has them all.
+    pub fn missing_bytes(&self) -> Vec<u8> {
+        let in_utf8 = |byte: &u8| !matches!(byte, 0xC0 | 0xC1 | 0xF5..);
+        (0..=255).filter(in_utf8).filter(|&byte| self.id_of_byte(byte).is_none()).collect()
     }
 
     /// The merges, by rank.
@@ -116,20 +144,58 @@ impl Tokenizer {
         &self.merges
     }
 
-    pub(crate) fn merge_of(&self, pair: Pair) -> Option<Merge> {
-        self.merge_of.get(&pair).copied()
+    /// How it cuts text into words.
+    pub fn pretokenizer(&self) -> PreTokenizer {
+        self.pipeline.pretokenizer
     }
 
-    pub(crate) fn id_of_byte(&self, byte: u8) -> u32 {
+    /// The vocabulary as it was when it had `vocab_size` ids: later merges are gone, added tokens stay. `None` if the bytes are not among them.
+    pub fn with_first_ids(&self, vocab_size: usize) -> Option<Self> {
+        let stays = |id: u32| (id as usize) < vocab_size || self.added.by_id(id).is_some();
+        let tokens = self.tokens.iter().zip(0..).map(|(token, id)| if stays(id) { token.clone() } else { Vec::new() });
+        let merges = self.merges.iter().filter_map(|&pair| Some((pair, self.merge_of(pair)?)));
+        let merges = merges.filter(|(_, merge)| (merge.new_id as usize) < vocab_size);
+        let (tokens, merges) = (tokens.collect(), merges.collect());
+        Self::from_parts(Parts { tokens, merges, added: self.added.clone(), pipeline: self.pipeline.clone() }).ok()
+    }
+
+    pub(crate) fn merge_of(&self, pair: Pair) -> Option<Merge> {
+        self.merge_of.get(&pair_key(pair)).copied()
+    }
+
+    pub(crate) fn id_of_bytes(&self, bytes: &[u8]) -> Option<u32> {
+        self.id_by_bytes.get(bytes).copied()
+    }
+
+    pub(crate) fn id_of_byte(&self, byte: u8) -> Option<u32> {
         self.id_by_byte[usize::from(byte)]
     }
 
-    pub(crate) fn specials(&self) -> &Specials {
-        &self.specials
+    pub(crate) fn added(&self) -> &AddedTokens {
+        &self.added
     }
 
-    pub(crate) fn cache(&self) -> &WordCache {
-        &self.cache
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    pub(crate) fn caches(&self) -> &CachePool {
+        &self.caches
+    }
+}
+
+/// One integer for two: hashed in one step.
+fn pair_key((left, right): Pair) -> u64 {
+    u64::from(left) << 32 | u64::from(right)
+}
+
+/// Whether a published table may lack a token for this byte. Some hold only the bytes that their corpus had: SmolLM2's lacks six control codes, the
+/// first bytes of planes without characters, and those that UTF-8 never uses.
+fn may_be_missing(byte: u8) -> bool {
+    match byte {
+        b'\t' | b'\n' | b'\r' => false,
+        0x00..=0x1F | 0x7F | 0xC0 | 0xC1 | 0xF1.. => true,
+        _ => false,
     }
 }
 

@@ -6,12 +6,15 @@
 use std::io::Write;
 
 use crate::{
-    Tokenizer, TrainConfig,
+    PreTokenizer, Tokenizer, TrainConfig,
     bytes_to_unicode::{byte_to_char, to_visible},
-    pretokenize, report,
+    pretokenize,
+    probes::by_kind,
+    report,
 };
 
-const FEW_LINES: [&str; 4] = [
+/// The text of the first merges.
+pub const FEW_LINES: [&str; 4] = [
     "the lamp lights the harbour",
     "the lamplight on the water",
     "lamps and lights and a lamplighter",
@@ -24,6 +27,7 @@ const FEW_LINES: [&str; 4] = [
 /// When `out` cannot be written.
 pub fn tour(out: &mut dyn Write) -> anyhow::Result<()> {
     words(out)?;
+    ways_to_cut(out)?;
     bytes(out)?;
     merges(out)?;
     let texts = generated_texts();
@@ -35,6 +39,7 @@ pub fn tour(out: &mut dyn Write) -> anyhow::Result<()> {
     special_tokens(out, &tokenizer)?;
     sizes(out, &texts)?;
     vocabulary(out, &tokenizer)?;
+    who_pays(out, &tokenizer)?;
     too_little_text(out)
 }
 
@@ -43,6 +48,20 @@ fn words(out: &mut dyn Write) -> anyhow::Result<()> {
     for text in ["It's 42 km,  really!", "fn main() {\n    run(1984);\n}"] {
         let words: Vec<String> = pretokenize(text).map(|word| format!("{word:?}")).collect();
         writeln!(out, "{text:?}\n  {}", words.join(" "))?;
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+fn ways_to_cut(out: &mut dyn Write) -> anyhow::Result<()> {
+    let text = "It'S 12345 in getURL()\n\n  x";
+    writeln!(out, "== ways to cut ==")?;
+    writeln!(out, "{text:?}")?;
+    for name in ["gpt2", "gpt2+digits", "cl100k", "o200k", "llama3", "qwen2"] {
+        let pretokenizer: PreTokenizer = name.parse()?;
+        let words: Vec<String> =
+            pretokenizer.words(text).map(|word| word.replace(' ', "·").replace('\n', "\\n")).collect();
+        writeln!(out, "  {name:<12} {}", words.join("|"))?;
     }
     writeln!(out)?;
     Ok(())
@@ -165,6 +184,16 @@ fn vocabulary(out: &mut dyn Write, tokenizer: &Tokenizer) -> anyhow::Result<()> 
     let texts = generated_texts();
     for line in report(tokenizer, &texts).longest.chunks(4) {
         writeln!(out, "{}", line.iter().map(|token| format!("{token:?}")).collect::<Vec<_>>().join("  "))?;
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+fn who_pays(out: &mut dyn Write, tokenizer: &Tokenizer) -> anyhow::Result<()> {
+    writeln!(out, "== who pays ==")?;
+    writeln!(out, "{:<12} {:>6} {:>7} {:>16}", "", "bytes", "tokens", "bytes per token")?;
+    for kind in by_kind(tokenizer) {
+        writeln!(out, "{:<12} {:>6} {:>7} {:>16.2}", kind.kind, kind.n_bytes, kind.n_tokens, kind.bytes_per_token())?;
     }
     writeln!(out)?;
     Ok(())

@@ -75,19 +75,17 @@ fn a_special_token_that_is_a_line_feed_does_not_hide_the_byte() {
 fn what_is_not_supported_is_named() {
     let cases = [
         ("/model/type", json!("Unigram"), "model type \"Unigram\""),
-        ("/normalizer", json!({"type": "NFC"}), "normalizer {\"type\":\"NFC\"}"),
+        ("/normalizer", json!({"type": "NFKC"}), "normalizer {\"type\":\"NFKC\"}"),
         ("/pre_tokenizer", json!({"type": "Whitespace"}), "pre_tokenizer {\"type\":\"Whitespace\"}"),
         ("/pre_tokenizer/add_prefix_space", json!(true), "\"add_prefix_space\":true"),
         ("/pre_tokenizer/use_regex", json!(false), "\"use_regex\":false"),
-        ("/post_processor", json!({"type": "TemplateProcessing"}), "post_processor"),
+        ("/post_processor", json!({"type": "RobertaProcessing"}), "post_processor {\"type\":\"RobertaProcessing\""),
         ("/decoder", Value::Null, "decoder null"),
         ("/truncation", json!({"max_length": 5}), "truncation"),
         ("/model/dropout", json!(0.1), "dropout 0.1"),
         ("/model/byte_fallback", json!(true), "byte_fallback"),
-        ("/model/ignore_merges", json!(true), "ignore_merges"),
         ("/model/end_of_word_suffix", json!("</w>"), "end_of_word_suffix"),
-        ("/added_tokens/0/special", json!(false), "\"<|endoftext|>\""),
-        ("/added_tokens/1/lstrip", json!(true), "\"<|user|>\""),
+        ("/added_tokens/1/single_word", json!(true), "\"<|user|>\" with single_word"),
     ];
     for (part, value, said) in cases {
         let mut file = saved();
@@ -132,4 +130,30 @@ fn a_missing_file_and_an_unwritable_folder_are_named() {
     assert!(error.contains("cannot read /no/such/tokenizer.json"), "{error}");
     let error = trained().save("/no/such/tokenizer.json").unwrap_err().to_string();
     assert!(error.contains("cannot write /no/such/tokenizer.json"), "{error}");
+}
+
+#[test]
+fn bytes_that_a_corpus_never_had_may_be_missing_and_are_left_out_as_tokenizers_leaves_them_out() {
+    for unknown in [Value::Null, json!("<|end|>")] {
+        let mut file = saved();
+        let vocab = file["model"]["vocab"].as_object_mut().unwrap();
+        // The first byte of U+40000, and the control code 4.
+        let gone = ["ñ", "Ą"].map(|byte| vocab.remove(byte).unwrap());
+        // No id may be left without a token, or `tokenizers` gives its own ids to the special ones.
+        for (n, id) in gone.into_iter().enumerate() {
+            vocab.insert(format!("Ġfilling{n}"), id);
+        }
+        file["model"]["unk_token"] = unknown;
+        let ours = load(&file.to_string()).unwrap();
+        let hf: tokenizers::Tokenizer = file.to_string().parse().unwrap();
+        assert_eq!(ours.missing_bytes(), [0x04, 0xF1]);
+        for text in ["a\u{4}b", "\u{4}\u{4}", "\u{40000} lamp", "the lamp"] {
+            assert_eq!(ours.encode(text), hf.encode_fast(text, false).unwrap().get_ids(), "{text:?}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        ours.save(folder.path().join("tokenizer.json")).unwrap();
+        let again = Tokenizer::open(folder.path()).unwrap();
+        assert_eq!(again.encode("a\u{4}b"), ours.encode("a\u{4}b"));
+    }
+    assert!(trained().missing_bytes().is_empty());
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use tokenizer::{
     SPECIAL_TOKENS, Stop, Tokenizer, TokenizerError, TrainConfig, bytes_to_unicode::bytes_in_id_order, pretokenize,
-    recount, report,
+    probes::PROBES, recount, report,
 };
 
 const TEXTS: [&str; 3] = [
@@ -103,14 +103,12 @@ fn a_warm_cache_gives_what_a_cold_one_gives() {
     }
 }
 
+// How much work that is, is counted in `src/merge.rs`.
 #[test]
-fn a_megabyte_without_a_space_is_encoded_in_reasonable_time() {
+fn a_megabyte_without_a_space_comes_back() {
     let text = "lamplight".repeat(120_000);
-    let start = std::time::Instant::now();
     let tokenizer = trained(300);
     assert_eq!(tokenizer.decode(&tokenizer.encode(&text)), text);
-    // Quadratic work would take hours; the bound is loose for slow machines.
-    assert!(start.elapsed().as_secs() < 60);
 }
 
 #[test]
@@ -172,6 +170,34 @@ fn wrong_requests_are_refused_with_their_numbers() {
         let error = train(300, special, &["x"]).to_string();
         assert!(error.contains(said), "{error}");
     }
+}
+
+#[test]
+fn the_first_ids_of_a_vocabulary_are_a_smaller_vocabulary() {
+    let whole = trained(320);
+    for vocab_size in [260, 270, 300, 320] {
+        let (smaller, expected) = (whole.with_first_ids(vocab_size).unwrap(), trained(vocab_size));
+        assert_eq!(smaller.merges(), expected.merges());
+        assert_eq!(smaller.encode_batch(&TEXTS), expected.encode_batch(&TEXTS));
+    }
+    assert!(whole.with_first_ids(100).is_none(), "without all bytes it would not spell every text");
+    let lengths = report::length_by_vocab_size(&whole, &TEXTS);
+    assert_eq!(lengths.len(), 1, "half of 320 has no room for the bytes");
+    let ids = |tokenizer: &Tokenizer| TEXTS.iter().map(|text| tokenizer.encode(text).len() as u64).sum::<u64>();
+    assert_eq!(lengths[0], (320, ids(&whole)));
+}
+
+#[test]
+fn a_comparison_counts_tokens_by_kind() {
+    let tokenizer = trained(300);
+    let comparison = report::compare("ours", &tokenizer, &TEXTS, 64);
+    assert_eq!(comparison.n_embedding_parameters, 300 * 64);
+    assert_eq!(comparison.corpus, Some(report(&tokenizer, &TEXTS)));
+    for (kind, probe) in comparison.kinds.iter().zip(PROBES) {
+        assert_eq!((kind.kind, kind.n_tokens), (probe.kind, tokenizer.encode(probe.text).len()));
+        assert_eq!(tokenizer.decode(&tokenizer.encode(probe.text)), probe.text);
+    }
+    assert_eq!(report::compare::<&str>("ours", &tokenizer, &[], 64).corpus, None);
 }
 
 #[test]
