@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use tokenizer::{SPECIAL_TOKENS, Tokenizer, TrainConfig, bytes_to_unicode::to_visible};
+use tokenizer::{PreTokenizer, SPECIAL_TOKENS, Tokenizer, TrainConfig, bytes_to_unicode::to_visible};
 use tokenizers::{
     AddedToken, Model, PreTokenizerWrapper, Tokenizer as HfTokenizer, TokenizerImpl,
     models::bpe::{BPE, BpeTrainer},
@@ -24,9 +24,10 @@ fn hf_train(texts: &[String], config: &TrainConfig) -> HfTokenizer {
         .show_progress(false)
         .build();
     let byte_level = ByteLevel::default().add_prefix_space(false);
-    // The pipeline as our own file states it, which `published.rs` holds against the published ones.
-    let empty = Tokenizer::train(&["a"], &TrainConfig { vocab_size: 260, ..config.clone() }).unwrap();
-    let pre_tokenizer: PreTokenizerWrapper = serde_json::from_value(saved(&empty)["pre_tokenizer"].clone()).unwrap();
+    let pre_tokenizer = match config.pretokenizer == PreTokenizer::default() {
+        true => PreTokenizerWrapper::ByteLevel(byte_level),
+        false => stated_pre_tokenizer(config),
+    };
     let mut hf: TokenizerImpl<
         BPE,
         tokenizers::NormalizerWrapper,
@@ -38,6 +39,12 @@ fn hf_train(texts: &[String], config: &TrainConfig) -> HfTokenizer {
     hf.with_decoder(Some(tokenizers::DecoderWrapper::ByteLevel(byte_level)));
     hf.train(&mut trainer, texts.iter()).unwrap();
     hf.to_string(false).unwrap().parse().unwrap()
+}
+
+/// The pipeline as our own file states it, which `published.rs` holds against the published ones.
+fn stated_pre_tokenizer(config: &TrainConfig) -> PreTokenizerWrapper {
+    let empty = Tokenizer::train(&["a"], &TrainConfig { vocab_size: 260, ..config.clone() }).unwrap();
+    serde_json::from_value(saved(&empty)["pre_tokenizer"].clone()).unwrap()
 }
 
 fn saved(ours: &Tokenizer) -> serde_json::Value {
