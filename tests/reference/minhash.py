@@ -5,6 +5,7 @@
 
 import json
 import re
+from importlib.metadata import version
 
 from datasketch import MinHash
 from datasketch.lsh import _optimal_param
@@ -31,6 +32,7 @@ def shingles(text):
 
 permutations = MinHash(num_perm=120, seed=1).permutations
 out = {
+    "datasketch": version("datasketch"),
     "shingle_words": SHINGLE_WORDS,
     "a": permutations[0].tolist(),
     "b": permutations[1].tolist(),

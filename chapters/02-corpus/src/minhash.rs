@@ -56,7 +56,7 @@ pub struct MinHashConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShingleHash {
-    /// The lower half of XXH3's 64 bits: about ten times as fast as SHA-1.
+    /// The lower half of XXH3's 64 bits: several times as fast as SHA-1.
     #[default]
     Xxh3,
     /// The first four bytes of SHA-1, little-endian, as in datasketch.

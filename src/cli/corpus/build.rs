@@ -74,19 +74,14 @@ fn run_job(args: &BuildArgs, folder: &Path, out: &mut dyn Write) -> Result<()> {
     };
     let input_bytes = listing.files.iter().map(|file| file.n_bytes).sum();
     let others = if args.wait { Others::Wait(Duration::MAX) } else { Others::Leave };
-    // Stages that use all threads by themselves must not use more than were asked for.
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build().context("cannot start threads")?;
-    let report = pool.install(|| -> Result<JobReport, JobError> {
-        let job = Job::open(folder, listing.files, &config, &exam)?;
-        let bar = progress::bar("corpus", 0);
-        let report = job.run(args.shard, workers, others, &|step, done, total| {
-            bar.set_length(total as u64);
-            bar.set_position(done as u64);
-            bar.set_message(step.name());
-        });
-        bar.finish_and_clear();
-        report
+    let job = Job::open(folder, listing.files, &config, &exam).map_err(in_words)?;
+    let bar = progress::bar("corpus", 0);
+    let report = job.run(args.shard, workers, others, &|step, done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+        bar.set_message(step.name());
     });
+    bar.finish_and_clear();
     let report = report.map_err(in_words)?;
     let card = card(args, folder, &report, input_bytes, config, exam);
     card.write(folder).with_context(|| format!("cannot write the data card to {}", folder.display()))?;
