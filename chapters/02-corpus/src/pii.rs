@@ -6,7 +6,7 @@
 //!
 //! What only looks like personal data is kept, or the text would suffer: network addresses that belong to nobody
 //! (private, of this machine, kept for documentation), numbers of a card's length that fail Luhn's check, and version
-//! numbers.
+//! numbers and those of sections.
 //!
 //! Masking stands before deduplication: two copies of a page that differ only in the address are then equal.
 
@@ -139,16 +139,20 @@ pub fn mask(text: &str, config: &PiiConfig) -> Masked {
     masked
 }
 
+/// Words before numbers of four parts that are no addresses.
+const NUMBERED: [&str; 7] = ["version", "release", "v", "section", "chapter", "figure", "clause"];
+
 /// Where in a match the data is, if the match is no accident.
 fn personal(kind: PiiKind, text: &str, found: &Captures) -> Option<Range<usize>> {
     let span = found.get(0)?;
     let is_personal = match kind {
-        PiiKind::Email => true,
+        // `git@github.com:` is how a program is addressed.
+        PiiKind::Email => !span.as_str().starts_with("git@"),
         PiiKind::Phone => stands_alone(text, span.range()),
         PiiKind::Card => stands_alone(text, span.range()) && is_card(span.as_str()),
         PiiKind::Ip => {
-            let is_version = is_behind_word(&text[..span.start()], &["version", "release", "v"]);
-            stands_alone(text, span.range()) && is_public_ip(span.as_str()) && !is_version
+            let is_numbering = is_behind_word(&text[..span.start()], &NUMBERED);
+            stands_alone(text, span.range()) && is_public_ip(span.as_str()) && !is_numbering
         }
         PiiKind::Key => {
             if let Some(value) = found.name("value") {
@@ -237,7 +241,8 @@ mod tests {
             "The order 4111 1111 1111 1112 fails the check.",
             "The number 1234567812345670 has no issuer.",
             "The local server is 192.168.1.20, the example 203.0.113.9 and 2001:db8::1.",
-            "It came with version 4.12.3.1 and v8.8.8.8.",
+            "It came with version 4.12.3.1 and v8.8.8.8, see RFC 4291, section 2.5.5.1.",
+            "Clone ssh://git@github.com/a/b.",
             "The path std::fmt::add and the address 1.2.3.4.5 are none.",
             "The key = get_the_value_of_the_environment is code.",
             "The commit is 67e5504410b1426f9247bb680e5fe0c867e55044.",

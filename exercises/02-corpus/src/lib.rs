@@ -11,6 +11,10 @@ pub mod e2_resynchronise;
 pub mod e3_link_density;
 #[cfg_attr(feature = "solutions", path = "../solutions/e4_code_blocks.rs")]
 pub mod e4_code_blocks;
+#[cfg_attr(feature = "solutions", path = "../solutions/e5_duplicate_ngrams.rs")]
+pub mod e5_duplicate_ngrams;
+#[cfg_attr(feature = "solutions", path = "../solutions/e6_auc.rs")]
+pub mod e6_auc;
 #[cfg_attr(feature = "solutions", path = "../solutions/e7_paragraphs.rs")]
 pub mod e7_paragraphs;
 #[cfg_attr(feature = "solutions", path = "../solutions/e8_signature.rs")]

@@ -1,0 +1,20 @@
+//! Planted bug: a repeated run is not stepped over, so characters count several times.
+
+use std::collections::HashSet;
+
+/// The share of the characters of `text` in runs of `n` words that occurred before.
+pub fn duplicate_share(text: &str, n: usize) -> f64 {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut seen = HashSet::new();
+    let (mut n_repeated, mut i) = (0, 0);
+    while i + n <= words.len() {
+        let run = &words[i..i + n];
+        if seen.insert(run) {
+            i += 1;
+        } else {
+            n_repeated += run.iter().map(|word| word.chars().count()).sum::<usize>();
+            i += 1;
+        }
+    }
+    n_repeated as f64 / text.chars().count().max(1) as f64
+}
