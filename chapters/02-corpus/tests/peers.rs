@@ -227,8 +227,8 @@ fn damage_in_a_packed_file_costs_its_member_and_is_reported() {
     };
     // A skippable frame, as parallel compressors write, carries nothing and is no damage.
     let skippable = [&b"\x50\x2a\x4d\x18\x03\0\0\0"[..], b"abc"].concat();
-    let packers: [(&str, &dyn Fn(String) -> Vec<u8>, &[u8]); 2] =
-        [("a.jsonl.gz", &gzip, b""), ("a.jsonl.zst", &zstd, &skippable)];
+    type Pack<'a> = &'a dyn Fn(String) -> Vec<u8>;
+    let packers: [(&str, Pack<'_>, &[u8]); 2] = [("a.jsonl.gz", &gzip, b""), ("a.jsonl.zst", &zstd, &skippable)];
     for (name, pack, between) in packers {
         let members: Vec<Vec<u8>> = (0..5).map(|n| [&pack(line(n))[..], between].concat()).collect();
         let whole = read_file(name, &members.concat());
