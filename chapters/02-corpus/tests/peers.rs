@@ -227,8 +227,8 @@ fn damage_in_a_packed_file_costs_its_member_and_is_reported() {
     };
     // A skippable frame, as parallel compressors write, carries nothing and is no damage.
     let skippable = [&b"\x50\x2a\x4d\x18\x03\0\0\0"[..], b"abc"].concat();
-    let packers: [(&str, &dyn Fn(String) -> Vec<u8>, &[u8]); 2] =
-        [("a.jsonl.gz", &gzip, b""), ("a.jsonl.zst", &zstd, &skippable)];
+    type Pack<'a> = &'a dyn Fn(String) -> Vec<u8>;
+    let packers: [(&str, Pack<'_>, &[u8]); 2] = [("a.jsonl.gz", &gzip, b""), ("a.jsonl.zst", &zstd, &skippable)];
     for (name, pack, between) in packers {
         let members: Vec<Vec<u8>> = (0..5).map(|n| [&pack(line(n))[..], between].concat()).collect();
         let whole = read_file(name, &members.concat());
@@ -254,4 +254,22 @@ fn damage_in_a_packed_file_costs_its_member_and_is_reported() {
         let reading = read_file(name, &cut);
         assert_eq!((reading.documents.len(), reading.skipped.count), (2, 1), "{name}: {:?}", reading.skipped);
     }
+}
+
+/// A whole line whose member has a wrong checksum is not trusted; the lines beside it are.
+#[test]
+fn a_line_under_a_wrong_checksum_is_not_kept() {
+    let gzip = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let mut spoilt = gzip("{\"text\":\"spoilt\"}");
+    let n = spoilt.len();
+    spoilt[n - 8] ^= 1; // the first byte of the CRC-32
+    let file = [gzip("{\"text\":\"before\"}\n"), spoilt, gzip("{\"text\":\"after\"}\n")].concat();
+    let reading = read_file("a.jsonl.gz", &file);
+    let texts: Vec<&str> = reading.documents.iter().map(|document| document.text.as_str()).collect();
+    assert_eq!(texts, ["before", "after"]);
+    assert_eq!((reading.skipped.count, reading.skipped.first[0].offset), (1, 18), "{:?}", reading.skipped);
 }

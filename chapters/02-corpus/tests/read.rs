@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use corpus::read::{ReadError, Reading, Skips, read_folder, read_jsonl, write_jsonl};
+use corpus::read::{FileKind, ReadError, Reading, Skips, list, read_folder, read_jsonl, write_jsonl};
 use corpus::warc::WarcWriter;
 use corpus::{Document, extract_warc};
 use proptest::prelude::*;
@@ -307,4 +307,30 @@ proptest! {
             Err(error) => prop_assert!(matches!(error, ReadError::Empty { .. }), "{}", error),
         }
     }
+}
+
+#[test]
+fn several_paths_give_unique_ids_in_a_fixed_order_and_no_file_twice() {
+    let files = folder(&[("a/x/1.txt", b"one"), ("a/x/2.txt", b"two"), ("b/x/1.txt", b"three"), ("c.json.gz", b"{}")]);
+    let path = |name: &str| files.path().join(name);
+    let listing = list(&[path("b/x"), path("a/x"), path("a/x/2.txt"), path("c.json.gz")]).unwrap();
+    let listed: Vec<(&str, u64)> = listing.files.iter().map(|file| (file.id.as_str(), file.n_bytes)).collect();
+    assert_eq!(listed, [("x/1.txt", 5), ("x/1.txt~2", 3), ("x/2.txt", 3), ("c.json.gz", 2)]);
+    assert_eq!(listing.files[3].kind, FileKind::Jsonl);
+    let error = list(&[path("a"), path("nowhere")]).unwrap_err();
+    assert!(error.to_string().contains("nowhere"), "{error}");
+}
+
+#[test]
+fn what_a_page_says_about_itself_is_kept() {
+    let page = format!(
+        "<html><head><title>The  ferry</title><meta name=robots content=noindex>\
+         <link rel=license href=\"https://creativecommons.org/licenses/by/4.0/\"></head><main><p>{PROSE}</p></main></html>"
+    );
+    let reading = read_folder(folder(&[("a.html", page.as_bytes()), ("b.txt", b"text")]).path()).unwrap();
+    let metadata = &reading.documents[0].metadata;
+    assert_eq!(metadata["title"], "The ferry");
+    assert_eq!(metadata["robots"], "noindex");
+    assert_eq!(metadata["licence"], "https://creativecommons.org/licenses/by/4.0/");
+    assert!(reading.documents[1].metadata.is_empty());
 }
