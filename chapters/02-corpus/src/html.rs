@@ -162,7 +162,7 @@ fn is_furniture(element: &Element) -> bool {
 // ANCHOR: boilerplate
 fn max_share(node: NodeRef<'_, Node>, element: &Element) -> Option<f64> {
     if is_furniture(element) {
-        return Some(0.6);
+        return Some(0.8);
     }
     match element.name() {
         "form" | "fieldset" | "label" | "legend" => return Some(0.4),
