@@ -162,7 +162,7 @@ fn is_furniture(element: &Element) -> bool {
 // ANCHOR: boilerplate
 fn max_share(node: NodeRef<'_, Node>, element: &Element) -> Option<f64> {
     if is_furniture(element) {
-        return Some(0.6);
+        return Some(0.8);
     }
     match element.name() {
         "form" | "fieldset" | "label" | "legend" => return Some(0.4),
@@ -181,7 +181,7 @@ fn max_share(node: NodeRef<'_, Node>, element: &Element) -> Option<f64> {
     match named(element)? {
         // The colours of code have names like `comment`.
         _ if is_inside(node, &["pre"]) => None,
-        Named::Boilerplate => Some(0.4),
+        Named::Boilerplate => Some(0.6),
         Named::Comments => Some(0.8),
     }
 }

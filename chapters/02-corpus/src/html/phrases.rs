@@ -18,7 +18,7 @@ pub(super) fn phrase(line: &str) -> Option<Phrase> {
         return None;
     }
     if !line.contains(char::is_alphabetic) {
-        return Some(Phrase::Furniture);
+        return (line.len() <= MAX_COUNT_BYTES).then_some(Phrase::Furniture);
     }
     let line = line.trim_matches(|c: char| !c.is_alphanumeric() && c != '©').to_lowercase();
     if CALLS.contains(&line.as_str()) {
@@ -36,6 +36,8 @@ pub(super) fn phrase(line: &str) -> Option<Phrase> {
 
 /// Longer lines are sentences.
 const MAX_LINE_BYTES: usize = 120;
+/// Without a letter, a short line is a count or an ornament; a long one may be data.
+const MAX_COUNT_BYTES: usize = 16;
 
 const CALLS: [&str; 6] = ["ad", "advertisement", "sign up", "sign up now", "subscribe", "subscribe now"];
 
