@@ -1,6 +1,8 @@
 //! Parquet tables that pyarrow wrote (`tests/reference/reading.py` of the workspace), sound and damaged.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "parquet")]
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use corpus::read::{ReadError, read_folder};
