@@ -13,7 +13,7 @@
 //! Example: `Home | Ferries | Contact`, each a link, is a menu. `Read the <a>timetable</a> first.`
 //! is none: 9 of 21 characters are a link.
 //!
-//! Book: `book/src/02-extraction.md`. Source: Kohlschütter et al., WSDM 2010, section 4.
+//! Book: `book/src/02-corpus.md`, page `02-extraction.md`. Source: Kohlschütter et al., WSDM 2010, section 4.
 
 /// Text between two borders of links.
 #[derive(Debug, Clone, Copy)]

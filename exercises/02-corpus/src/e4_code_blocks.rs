@@ -16,7 +16,7 @@
 //! Example: `[LineNumber("1"), Text("if x {"), LineBox, LineNumber("2"), Text("    y"), LineBox]`
 //! gives "```\nif x {\n    y\n```".
 //!
-//! Book: `book/src/02-extraction.md`. Source: CommonMark 0.31, section 4.5.
+//! Book: `book/src/02-corpus.md`, page `02-extraction.md`. Source: CommonMark 0.31, section 4.5.
 
 /// A piece of a `<pre>`.
 #[derive(Debug, Clone, Copy)]
