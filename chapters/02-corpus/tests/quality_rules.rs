@@ -45,7 +45,7 @@ fn each_rule_catches_its_page() {
         ("duplicate_paragraph_chars", format!("{PARAGRAPH}\n\n{PROSE}\n\nOne.\n\nTwo.\n\n{PARAGRAPH}")),
         ("duplicate_lines", format!("{PROSE}\n{}", "Thank you.\n".repeat(4))),
         ("duplicate_line_chars", format!("{PARAGRAPH}\n{PROSE}\nOne.\nTwo.\n{PARAGRAPH}")),
-        ("top_2_gram", format!("{PROSE} {}", "The boats. Yes. ".repeat(12))),
+        ("top_2_gram", format!("{PROSE} {}", "The boats. Yes. ".repeat(30))),
         ("duplicate_5_grams", format!("{PROSE} {PROSE}")),
     ];
     for (rule, page) in cases {

@@ -71,11 +71,13 @@ pub struct QualityConfig {
 // ANCHOR_END: quality_config
 
 impl Default for QualityConfig {
-    /// For short pages of prose: Gopher's least number of words and of stop words would drop most of the invented world.
+    /// For short pages of prose. Gopher's least numbers of words and of stop words would drop good ones, and so would its
+    /// limits for the most frequent run: on a page of fifty words, four words said three times are a sixth of it.
     fn default() -> Self {
         Self {
             min_words: 30,
             min_stop_words: 1,
+            max_top_ngram_chars: [0.3, 0.27, 0.24],
             unfinished: vec!["lorem ipsum".into(), "under construction".into()],
             reject_curly_brackets: false,
             min_sentences: 0,
