@@ -144,13 +144,14 @@ def tiktoken_rows():
     single, longer = sorted(token for token in ranks if len(token) == 1), [token for token in ranks if len(token) > 1]
     longer.sort(key=ranks.get)
     ranks = {token: rank for rank, token in enumerate(single + longer)}
-    ranks[b" lamplighter"] = len(ranks)
+    # No two tokens make this one, so that only the whole word can be it.
+    ranks[b" xqzj"] = len(ranks)
     special = {"<|endoftext|>": len(ranks) + 1}
     lines = [f"{base64.b64encode(token).decode()} {rank}" for token, rank in ranks.items()]
     (FOLDER / "cl100k.tiktoken").write_text("\n".join(lines) + "\n")
     encoding = tiktoken.Encoding("test", pat_str=CL100K, mergeable_ranks=ranks, special_tokens=special)
     rows = [{"text": text, "plain": encoding.encode_ordinary(text), "with_special": encoding.encode(text, allowed_special="all")}
-            for text in TEXTS + ["a lamplighter", "aaa aa aaaaa harharbourbour lamplamplight"]]
+            for text in TEXTS + ["a xqzj", "aaa aa aaaaa harharbourbour lamplamplight"]]
     return {"special": special, "rows": rows}
 
 
