@@ -4,8 +4,9 @@ pip install warcio==1.8.1 fastwarc==2.0.1
 cargo build --release -p corpus --example read_archive
 python tests/reference/read_archive.py target/release/examples/read_archive SCRATCH_FOLDER
 
-Makes an archive of 20,000 pages (plain, .gz with a member a record, and .gz with compressed and chunked bodies), has every
-program take out all payloads, checks that they count the same pages and bytes, and prints the median of seven paired ratios.
+Makes an archive of 10,000 pages (plain, .gz with a member a record, and .gz with compressed and chunked bodies), has every
+program take out all payloads, says whether they count the same pages and bytes, and prints the median of seven paired ratios.
+FastWARC 2.0.1 stops after the first record of the third archive, whose bodies are compressed and chunked: no ratio there.
 """
 
 import gzip
@@ -22,7 +23,7 @@ from fastwarc.warc import WarcRecordType
 from warcio.archiveiterator import ArchiveIterator
 
 PROGRAM, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
-N_PAGES, N_ROUNDS = 20_000, 7
+N_PAGES, N_ROUNDS = 10_000, 7
 
 
 def pages():
