@@ -176,3 +176,13 @@ fn wrong_requests_end_with_2_and_say_the_way_out() {
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
 }
+
+#[cfg(not(feature = "hub"))]
+#[test]
+fn a_data_set_s_name_says_how_to_build_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = llm(folder.path(), &["corpus", "build", "--input", "hf:owner/name", "--out", "clean"]);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("hf:owner/name") && message.contains("--features hub"), "{message}");
+}

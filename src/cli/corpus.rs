@@ -3,6 +3,7 @@
 mod build;
 mod dedup;
 mod extract;
+mod sources;
 
 use std::fmt::Display;
 use std::io::Write;

@@ -2,7 +2,7 @@
 //!
 //! A server that does not know the length of its answer sends it in chunks: a line with the
 //! chunk's length in hexadecimal, so many bytes, a line end; and again, until a chunk of length 0.
-//! After the length a line may carry `;` and anything, which is passed over.
+//! After the length a line may carry `;` and anything, which is passed over. Example, for `hello, world`:
 //!
 //! ```text
 //! 5\r\n            hello
@@ -20,7 +20,7 @@
 //! that is larger than all memory. Then the answer is `None`; never a panic, and never a partial
 //! body, since the caller would take it for the whole page.
 //!
-//! Book: `book/src/02-reading.md`. Source: RFC 9112, section 7.1.
+//! Book: `book/src/02-corpus.md`, page `02-reading.md`. Source: RFC 9112, section 7.1.
 
 /// The data of all chunks; `None` if `body` is not a whole chunked body.
 pub fn join_chunks(body: &[u8]) -> Option<Vec<u8>> {

@@ -19,7 +19,10 @@
 //!
 //! Nothing may panic, whatever the bytes.
 //!
-//! Book: `book/src/02-reading.md`.
+//! Example: an archive of the record above alone has the block `hello` and no damage. With 50 for its
+//! length it has no block, and damage at offset 0.
+//!
+//! Book: `book/src/02-corpus.md`, page `02-reading.md`. Source: ISO 28500, section 4, for the true format.
 
 /// How every record begins, up to its length.
 pub const START: &[u8] = b"WARC/1.0\r\nContent-Length: ";

@@ -14,7 +14,7 @@
 //! Example, `n = 2`: in `a b a b a b` the runs `a b` and `b a` are new, then `a b` was there (2
 //! characters, step over it), and `a b` again (2). 4 of 11 characters.
 //!
-//! Book: `book/src/02-filters.md`. Source: Rae et al., arXiv 2112.11446, table A1; the details are
+//! Book: `book/src/02-corpus.md`, page `02-filters.md`. Source: Rae et al., arXiv 2112.11446, table A1; the details are
 //! those of datatrove, `gopher_repetition_filter.py`.
 
 /// The share of the characters of `text` in runs of `n` words that occurred before.

@@ -16,7 +16,10 @@
 //!
 //! The input is a list of score and *is it positive?*. Its order must not matter.
 //!
-//! Book: `book/src/02-filters.md`. Source: Hanley and McNeil, *The Meaning and Use of the Area under
+//! Example: of the scores 0.9 (positive), 0.4 (positive) and 0.4 (negative), the positive ones have the
+//! ranks 3 and 1.5, so R = 4.5 and the AUC is (4.5 - 3) / 2 = 0.75.
+//!
+//! Book: `book/src/02-corpus.md`, page `02-filters.md`. Source: Hanley and McNeil, *The Meaning and Use of the Area under
 //! a Receiver Operating Characteristic (ROC) Curve*, 1982.
 
 /// The area under the ROC curve.

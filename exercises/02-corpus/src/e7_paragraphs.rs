@@ -15,7 +15,7 @@
 //!
 //! Example: "a\nb\n\nc" has the paragraphs "a\nb" and "c".
 //!
-//! Book: `book/src/02-deduplication.md`. Source: CommonMark 0.31, section 4.5.
+//! Book: `book/src/02-corpus.md`, page `02-deduplication.md`. Source: CommonMark 0.31, section 4.5.
 
 /// The paragraphs of `text`, in order.
 pub fn paragraphs(text: &str) -> Vec<&str> {

@@ -14,7 +14,9 @@
 //!
 //! Shingles are the runs of `n` words, joined by one space; the words are given. A text of fewer words is one shingle.
 //!
-//! Book: `book/src/02-deduplication.md`. Source: Broder 1997; Leskovec, Rajaraman and Ullman, *Mining of Massive Datasets*, 3.4.
+//! Example: `fnv1a(b"a")` is 0xaf63dc4c8601ec8c.
+//!
+//! Book: `book/src/02-corpus.md`, page `02-deduplication.md`. Source: Broder 1997; Leskovec, Rajaraman and Ullman, *Mining of Massive Datasets*, 3.4.
 
 /// The Fowler-Noll-Vo hash 1a of 64 bits.
 pub fn fnv1a(bytes: &[u8]) -> u64 {

@@ -13,6 +13,9 @@
 //!
 //! Mind `l l l l`, where occurrences touch: the left neighbour of the second join is already `x`.
 //!
+//! Example: `[1, 2, 3]` occurs 500 times. With (1, 2) joined into 99 it becomes `[99, 3]`; (1, 2) and (2, 3) lose
+//! 500, and (99, 3) gains 500.
+//!
 //! Book: `book/src/03-tokenizer.md`. Source: Sennrich et al., arXiv 1508.07909, and their `learn_bpe.py`.
 
 use std::collections::HashMap;

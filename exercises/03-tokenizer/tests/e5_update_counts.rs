@@ -28,6 +28,13 @@ fn the_pairs_around_a_join_change() {
 }
 
 #[test]
+fn a_word_without_the_pair_stays_as_it_is() {
+    let (word, counts) = updated(&[4, 5, 6], (1, 2), 3);
+    assert_eq!(word, [4, 5, 6]);
+    assert_eq!(counts, HashMap::from([((4, 5), 3), ((5, 6), 3)]));
+}
+
+#[test]
 fn a_word_counts_as_often_as_it_occurs() {
     let (_, counts) = updated(&[1, 2, 3], (1, 2), 500);
     assert_eq!(counts, HashMap::from([((99, 3), 500)]));

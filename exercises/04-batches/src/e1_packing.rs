@@ -14,7 +14,7 @@
 //! Example: `pack(&[1, 2, 3, 4, 5, 6, 7, 8], 3)` gives `[1, 2, 3] -> [2, 3, 4]` and
 //! `[4, 5, 6] -> [5, 6, 7]`; the token 8 is left over.
 //!
-//! Book: `book/src/04-batches.md`, "Packing".
+//! Book: `book/src/04-batches.md`, "Packing". Source: Brown et al., arXiv 2005.14165, appendix B.
 
 /// One row of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]

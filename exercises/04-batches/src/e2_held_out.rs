@@ -10,6 +10,9 @@
 //! - about `share` of the clusters are held out; 0 holds out nothing, 1 everything;
 //! - both parts keep the order of the documents.
 //!
+//! Example: `page-1` and its copy `page-1-print` have the cluster `page-1`. At any share and with any seed
+//! both are held out, or neither.
+//!
 //! Use `hash(seed, cluster)` as a number from 0 to `u64::MAX`, evenly spread.
 //!
 //! Book: `book/src/02-corpus.md`, "Held-out pages", and `book/src/04-batches.md`, "Held-out text in

@@ -12,7 +12,7 @@
 //! Example: 10 sequences in batches of 4 make 2 batches an epoch. Batch 5 is the second batch of
 //! epoch 2: places 4 to 7 of `epoch_order(10, seed, 2)`.
 //!
-//! Book: `book/src/04-batches.md`, "Shuffling" and "Stop and resume".
+//! Book: `book/src/04-batches.md`, "Shuffling" and "Stop and resume". Source: Durstenfeld 1964 for the shuffle.
 
 /// The sequences of batch `batch` of a run, (batch_size,).
 pub fn batch_at(n_sequences: u32, batch_size: usize, seed: u64, batch: u64) -> Option<Vec<u32>> {

@@ -18,10 +18,10 @@ use super::super::run::{RunArgs, run_stage};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  llm corpus build --input crawl/ --out clean\n  llm corpus build --input a.jsonl --input b.warc.gz --out clean --config clean.toml --workers 8\n  llm corpus build --input crawl/ --out clean --shard $SLURM_ARRAY_TASK_ID/16 --wait\n  llm corpus build --input crawl/ --out clean --plan\n  llm corpus build --corpus my-pages/ --name pages\n\nA job that was stopped goes on when the same command is given again. Exit code 3: other shards have work left."
+    after_help = "Examples:\n  llm corpus build --input crawl/ --out clean\n  llm corpus build --input a.jsonl --input b.warc.gz --out clean --config clean.toml --workers 8\n  llm corpus build --input crawl/ --out clean --shard $SLURM_ARRAY_TASK_ID/16 --wait\n  llm corpus build --input crawl/ --out clean --plan\n  llm corpus build --input hf:HuggingFaceFW/fineweb-edu/sample/10BT --out clean   (built with --features hub,parquet)\n  llm corpus build --corpus my-pages/ --name pages\n\nA job that was stopped goes on when the same command is given again. Exit code 3: other shards have work left."
 )]
 pub(super) struct BuildArgs {
-    /// A file or folder of pages; may be given several times. The documents go to --out instead of a run
+    /// A file or folder of pages, or hf:OWNER/NAME, a data set of Hugging Face; may be given several times. The documents go to --out instead of a run
     #[arg(long, value_name = "PATH", requires = "out", conflicts_with_all = ["corpus", "preset", "minutes", "seed", "name", "force", "resume", "device", "ops", "precision", "recompute"])]
     input: Vec<PathBuf>,
     /// The job's folder: train/, held_out/, report.json, card.md, and what is needed to go on
@@ -55,8 +55,14 @@ pub(super) fn run(args: &BuildArgs, out: &mut dyn Write) -> Result<()> {
 
 fn run_job(args: &BuildArgs, folder: &Path, out: &mut dyn Write) -> Result<()> {
     let config = settings(args.run.config.as_deref())?;
-    refuse_output_inside_input(&args.input, folder)?;
-    let listing = list(&args.input).map_err(|error| match error {
+    let remote = super::sources::remote(&args.input)?;
+    if args.plan && !remote.is_empty() {
+        writeln!(out, "{}\na plan needs the files; without --plan they are fetched", remote.join("\n"))?;
+        return Ok(());
+    }
+    let input = super::sources::on_disk(&args.input)?;
+    refuse_output_inside_input(&input, folder)?;
+    let listing = list(&input).map_err(|error| match error {
         ReadError::Missing { .. } | ReadError::NoReadableFiles { .. } => WrongRequest::new(error.to_string()).into(),
         other => anyhow::Error::from(other),
     })?;
