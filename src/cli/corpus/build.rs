@@ -55,8 +55,8 @@ pub(super) fn run(args: &BuildArgs, out: &mut dyn Write) -> Result<()> {
 
 fn run_job(args: &BuildArgs, folder: &Path, out: &mut dyn Write) -> Result<()> {
     let config = settings(args.run.config.as_deref())?;
-    let remote = super::sources::remote(&args.input)?;
-    if args.plan && !remote.is_empty() {
+    let remote = if args.plan { super::sources::remote(&args.input)? } else { Vec::new() };
+    if !remote.is_empty() {
         writeln!(out, "{}\na plan needs the files; without --plan they are fetched", remote.join("\n"))?;
         return Ok(());
     }
