@@ -44,6 +44,23 @@ N_SHINGLE = 4
 SETS = ["dev", "test"]
 
 
+def aligned(lines):
+    """Rows of a table with its columns one below the other, as the book prints them."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    n_columns = max(map(len, rows))
+    widths = [max(len(row[i]) for row in rows if i < len(row) and not row[i].startswith("--")) for i in range(n_columns)]
+    for line in lines:
+        if not line.startswith("|"):
+            yield line
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        padded = (
+            (cell[0] * (width - 1) + cell[-1] if cell.startswith("--") else cell.ljust(width) if i == 0 else cell.rjust(width))
+            for i, (cell, width) in enumerate(zip(cells, widths))
+        )
+        yield "| " + " | ".join(padded) + " |"
+
+
 def is_cjk(c):
     return any(low <= c <= high for low, high in [("\u3040", "\u30ff"), ("\u3400", "\u4dbf"), ("\u4e00", "\u9fff"), ("\uac00", "\ud7af")])
 
@@ -246,7 +263,7 @@ def book_table(figures):
             lines.append(row(kind, values["pages"], [ours[kind], *(best[peer][kind] for peer in peers)]))
         means = [statistics.mean(values.values()) for values in [ours, *best.values()]]
         lines += [row("mean of kinds", sum(values["pages"] for values in kinds.values()), means), f"<!-- ANCHOR_END: {heading} -->", ""]
-    (LABELS / "peers.md").write_text("\n".join(lines))
+    (LABELS / "peers.md").write_text("\n".join(aligned(lines)))
 
 
 def table(figures):
