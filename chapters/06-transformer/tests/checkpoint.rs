@@ -9,7 +9,7 @@ use tensors::difference;
 use transformer::checkpoint::{
     CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE, read_safetensors, replace_file, write_safetensors,
 };
-use transformer::{ModelConfig, Transformer};
+use transformer::{Architecture, ModelConfig, Transformer};
 
 fn config(d_ff: usize, tie_embeddings: bool) -> ModelConfig {
     ModelConfig {
@@ -21,7 +21,8 @@ fn config(d_ff: usize, tie_embeddings: bool) -> ModelConfig {
         d_ff,
         max_seq_len: 8,
         rope_theta: 5_000.0,
-        rms_norm_eps: 1e-6,
+        norm_eps: 1e-6,
+        architecture: Architecture::LLAMA,
         tie_embeddings,
         init_std: 0.05,
     }
@@ -86,7 +87,7 @@ fn weights_of_another_configuration_are_refused_by_name() {
     saved(other.path(), config(32, true));
     fs::copy(other.path().join(CONFIG_FILE), folder.path().join(CONFIG_FILE)).unwrap();
     let error = load_error(folder.path());
-    assert!(error.contains("layers.0.mlp.down has shape [16, 24], the model wants [16, 32]"), "{error}");
+    assert!(error.contains("model.layers.0.mlp.down_proj.weight has shape [16, 24], the model wants [16, 32]"), "{error}");
     assert!(error.contains("and 2 more"), "{error}");
 }
 
@@ -114,7 +115,7 @@ fn a_missing_or_foreign_configuration_is_refused() {
     let path = folder.path().join(CONFIG_FILE);
     let text = fs::read_to_string(&path).unwrap();
     for (from, to, message) in [
-        ("LlamaForCausalLM", "GPT2LMHeadModel", "is not supported"),
+        ("LlamaForCausalLM", "BertForMaskedLM", "architectures [\"BertForMaskedLM\"] is not supported; known are GPT2LMHeadModel, Llama"),
         ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", "hidden_act"),
         ("\"rope_scaling\": null", "\"rope_scaling\": {\"factor\": 2.0}", "rope_scaling"),
         ("{", "{\"rope_interleaved\": true,", "rope_interleaved true is not supported"),
@@ -126,7 +127,7 @@ fn a_missing_or_foreign_configuration_is_refused() {
         ),
         ("{", "{\"quantization_config\": {\"bits\": 4},", "quantization_config {\"bits\":4} is not supported"),
         ("\"num_attention_heads\": 4", "\"num_attention_heads\": 5", "n_heads 5 does not divide d_model 16"),
-        ("{", "[", "cannot understand"),
+        ("{", "[", "cannot use"),
     ] {
         fs::write(&path, text.replacen(from, to, 1)).unwrap();
         assert!(load_error(folder.path()).contains(message), "{from} -> {to}: {}", load_error(folder.path()));

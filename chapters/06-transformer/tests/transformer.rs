@@ -5,7 +5,7 @@ use attention::NoStore;
 use candle_core::{Device, Tensor};
 use tensors::{difference, gradient_coverage};
 use transformer::model::parameter_shapes;
-use transformer::{ModelConfig, Transformer, flops_per_token, n_parameters};
+use transformer::{Architecture, ModelConfig, Transformer, flops_per_token, n_parameters};
 
 const CPU: Device = Device::Cpu;
 
@@ -19,7 +19,8 @@ fn config(n_heads: usize, n_kv_heads: usize, tie_embeddings: bool) -> ModelConfi
         d_ff: 40,
         max_seq_len: 16,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings,
         init_std: 0.05,
     }
