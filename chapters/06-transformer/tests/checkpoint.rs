@@ -87,7 +87,10 @@ fn weights_of_another_configuration_are_refused_by_name() {
     saved(other.path(), config(32, true));
     fs::copy(other.path().join(CONFIG_FILE), folder.path().join(CONFIG_FILE)).unwrap();
     let error = load_error(folder.path());
-    assert!(error.contains("model.layers.0.mlp.down_proj.weight has shape [16, 24], the model wants [16, 32]"), "{error}");
+    assert!(
+        error.contains("model.layers.0.mlp.down_proj.weight has shape [16, 24], the model wants [16, 32]"),
+        "{error}"
+    );
     assert!(error.contains("and 2 more"), "{error}");
 }
 
@@ -115,7 +118,11 @@ fn a_missing_or_foreign_configuration_is_refused() {
     let path = folder.path().join(CONFIG_FILE);
     let text = fs::read_to_string(&path).unwrap();
     for (from, to, message) in [
-        ("LlamaForCausalLM", "BertForMaskedLM", "architectures [\"BertForMaskedLM\"] is not supported; known are GPT2LMHeadModel, Llama"),
+        (
+            "LlamaForCausalLM",
+            "BertForMaskedLM",
+            "architectures [\"BertForMaskedLM\"] is not supported; known are GPT2LMHeadModel, Llama",
+        ),
         ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", "hidden_act"),
         ("\"rope_scaling\": null", "\"rope_scaling\": {\"factor\": 2.0}", "rope_scaling"),
         ("{", "{\"rope_interleaved\": true,", "rope_interleaved true is not supported"),
@@ -126,7 +133,11 @@ fn a_missing_or_foreign_configuration_is_refused() {
             "partial_rotary_factor 0.25 is not supported",
         ),
         ("{", "{\"quantization_config\": {\"bits\": 4},", "quantization_config {\"bits\":4} is not supported"),
-        ("\"num_attention_heads\": 4", "\"num_attention_heads\": 5", "n_heads 5 does not divide d_model 16"),
+        (
+            "\"num_attention_heads\": 4",
+            "\"num_attention_heads\": 5",
+            "n_kv_heads 2 does not divide n_heads 5; choose 1 or 5",
+        ),
         ("{", "[", "cannot use"),
     ] {
         fs::write(&path, text.replacen(from, to, 1)).unwrap();
