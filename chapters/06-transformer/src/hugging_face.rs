@@ -13,6 +13,8 @@
 mod gpt2;
 mod llama;
 pub(crate) mod names;
+#[cfg(test)]
+mod tests;
 
 use candle_core::{DType, Error, Result, bail};
 use serde_json::Value;
