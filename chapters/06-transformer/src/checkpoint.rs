@@ -105,7 +105,7 @@ fn read_family(folder: &Path) -> Result<(Family, ModelConfig)> {
 /// Writes weights into one file, or into several and an index, and removes what an earlier model left in the folder: its index would lead to
 /// the old weights, and its files would lie there unused.
 fn write_weights(folder: &Path, tensors: HashMap<String, Tensor>, max_file_bytes: usize) -> Result<()> {
-    let before = listed_files(folder)?;
+    let before = read_index(folder).ok().flatten().unwrap_or_default(); // A damaged one lists nothing and will be replaced.
     let n_bytes = |tensor: &Tensor| tensor.elem_count() * tensor.dtype().size_in_bytes();
     let total: usize = tensors.values().map(n_bytes).sum();
     let single = folder.join(WEIGHTS_FILE);
@@ -141,14 +141,6 @@ fn write_weights(folder: &Path, tensors: HashMap<String, Tensor>, max_file_bytes
     before.difference(&written).try_for_each(|file| remove(&folder.join(file)))
 }
 // ANCHOR_END: split
-
-/// The files that an index lists, if there is one that can be read.
-fn listed_files(folder: &Path) -> Result<BTreeSet<String>> {
-    match read_index(folder) {
-        Ok(files) => Ok(files.unwrap_or_default()),
-        Err(_) => Ok(BTreeSet::new()), // It will be replaced.
-    }
-}
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
