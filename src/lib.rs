@@ -38,3 +38,4 @@ pub mod progress;
 pub mod request;
 pub mod run;
 pub mod stages;
+pub mod trace;

@@ -10,6 +10,7 @@ mod eval;
 mod exercises;
 mod generate;
 mod plan;
+mod pretrain;
 mod run;
 mod texts;
 mod tokenizer;
@@ -38,7 +39,7 @@ enum Command {
     /// Train a vocabulary, or encode and decode with one
     Tokenizer(tokenizer::TokenizerArgs),
     /// Everything up to a pretrained model
-    Pretrain(run::RunArgs),
+    Pretrain(pretrain::PretrainArgs),
     /// Score a model on text, or a run's model on its facts
     Eval(eval::EvalArgs),
     /// Everything up to a finetuned model
@@ -69,7 +70,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::run(&args, out),
         Command::Corpus(args) => corpus::run(&args, out),
         Command::Tokenizer(args) => tokenizer::run(&args, out),
-        Command::Pretrain(args) => run::run_stage(&args, Stage::Pretrain, out),
+        Command::Pretrain(args) => pretrain::run(&args, out),
         Command::Eval(args) => eval::run(&args, out),
         Command::Sft(args) => run::run_stage(&args, Stage::Sft, out),
         Command::Dpo(args) => run::run_stage(&args, Stage::Dpo, out),
