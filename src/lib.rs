@@ -33,6 +33,7 @@ pub mod compute;
 pub mod corpus_source;
 pub mod figures;
 pub mod memory;
+pub mod model_report;
 pub mod preset;
 pub mod progress;
 pub mod request;

@@ -9,6 +9,7 @@ mod doctor;
 mod eval;
 mod exercises;
 mod generate;
+mod model;
 mod plan;
 mod pretrain;
 mod run;
@@ -54,6 +55,8 @@ enum Command {
     Chapter(chapter::ChapterArgs),
     /// Work through the book's exercises
     Exercises(exercises::ExercisesArgs),
+    /// What a model is and costs, and what it says next
+    Model(model::ModelArgs),
     /// Memory, hours and loss of a preset's pretraining, before it is run
     Plan(plan::PlanArgs),
     /// Time training, operations and generation on this machine
@@ -78,6 +81,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Chat(args) => chat::run(&args, out),
         Command::Chapter(args) => chapter::run(&args, out),
         Command::Exercises(args) => exercises::run(&args, out),
+        Command::Model(args) => model::run(&args, out),
         Command::Plan(args) => plan::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
         Command::Doctor(args) => doctor::run(&args, out),

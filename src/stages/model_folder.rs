@@ -11,6 +11,7 @@ use transformer::Transformer;
 use transformer::checkpoint::replace_file;
 
 use crate::compute::ComputeConfig;
+use crate::request::WrongRequest;
 
 /// What a model was trained for, which decides what ends its texts and whether it has a chat template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,16 +59,24 @@ fn write_json(path: &Path, value: &Value) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a folder that holds no model.
+///
+/// # Errors
+/// If there is no configuration in it.
+pub fn require(folder: &Path) -> Result<(), WrongRequest> {
+    if folder.join("config.json").is_file() {
+        return Ok(());
+    }
+    let message = format!("{} holds no model (no config.json); llm run makes one in runs/NAME/model", folder.display());
+    Err(WrongRequest::new(message))
+}
+
 /// Reads the model and the tokenizer of a folder.
 ///
 /// # Errors
 /// If a file is missing, damaged, or does not fit the others.
 pub fn load(folder: &Path, device: &Device) -> Result<(Transformer, Tokenizer)> {
-    if !folder.join("config.json").is_file() {
-        let message =
-            format!("{} holds no model (no config.json); llm run makes one in runs/NAME/model", folder.display());
-        return Err(crate::request::WrongRequest::new(message).into());
-    }
+    require(folder)?;
     let model = Transformer::load(folder, device)?;
     let tokenizer = Tokenizer::load(folder.join("tokenizer.json"))?;
     if tokenizer.vocab_size() > model.config().vocab_size {

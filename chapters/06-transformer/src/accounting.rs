@@ -5,6 +5,8 @@
 //! gradient of the input, one for that of the weight). Attention adds, per layer and token, $2 d$ for each key it looks at in
 //! $QK^\top$ and again in the product with $V$ (Kaplan et al. 2020, arXiv 2001.08361, section 2.1; Chowdhery et al. 2022, arXiv 2204.02311, appendix B).
 
+use serde::Serialize;
+
 use crate::model::parameter_shapes;
 use crate::{FeedForwardKind, ModelConfig, NormKind, Positions};
 
@@ -47,8 +49,7 @@ pub fn flops_per_token(config: &ModelConfig, seq_len: usize) -> f64 {
         .map(|(_, shape)| shape.iter().product::<usize>())
         .sum();
     let tied_head = if config.tie_embeddings { config.vocab_size * config.d_model } else { 0 };
-    let kv_len = config.architecture.sliding_window.map_or(seq_len, |window| window.min(seq_len));
-    let attention = 2 * config.n_layers * config.q_width() * kv_len;
+    let attention = 2 * config.n_layers * config.q_width() * keys_per_query(config, seq_len);
     let forward = 2.0 * (matrices + tied_head + attention) as f64;
     3.0 * forward
 }
@@ -60,3 +61,54 @@ pub fn training_state_bytes(config: &ModelConfig) -> usize {
     n_parameters(config) * COPIES * BYTES_F32
 }
 // ANCHOR_END: accounting
+
+// ANCHOR: parts
+/// What one part of a model holds and costs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PartCost {
+    /// Which part.
+    pub part: &'static str,
+    /// Its parameters.
+    pub n_parameters: usize,
+    /// FLOPs of a token's forward pass; the backward pass takes twice as many.
+    pub forward_flops_per_token: f64,
+}
+
+/// The model by parts, in the order in which a token meets them. A tied head has FLOPs and no parameters: they are the embedding's.
+pub fn costs_by_part(config: &ModelConfig, seq_len: usize) -> Vec<PartCost> {
+    let mut parts = ["embedding", "positions", "attention", "scores", "feed-forward", "norms", "head"]
+        .map(|part| PartCost { part, n_parameters: 0, forward_flops_per_token: 0.0 });
+    let [embedding, positions, attention, scores, feed_forward, norms, head] = &mut parts;
+    for (name, shape) in parameter_shapes(config) {
+        let part = match name.as_str() {
+            "embedding" => &mut *embedding,
+            "position_embedding" => &mut *positions,
+            "head" => &mut *head,
+            name if name.contains("norm") => &mut *norms,
+            name if name.contains(".attention.") => &mut *attention,
+            _ => &mut *feed_forward,
+        };
+        let n: usize = shape.iter().product();
+        part.n_parameters += n;
+        if shape.len() == 2 && !name.ends_with("embedding") {
+            part.forward_flops_per_token += 2.0 * n as f64;
+        }
+    }
+    if config.tie_embeddings {
+        head.forward_flops_per_token = 2.0 * (config.vocab_size * config.d_model) as f64;
+    }
+    scores.forward_flops_per_token =
+        4.0 * (config.n_layers * config.q_width() * keys_per_query(config, seq_len)) as f64;
+    parts.into_iter().filter(|part| part.n_parameters > 0 || part.forward_flops_per_token > 0.0).collect()
+}
+// ANCHOR_END: parts
+
+/// Numbers that a KV cache keeps for each token.
+pub fn cache_numbers_per_token(config: &ModelConfig) -> usize {
+    2 * config.n_layers * config.kv_width()
+}
+
+/// Keys that attention is counted to look at.
+fn keys_per_query(config: &ModelConfig, seq_len: usize) -> usize {
+    config.architecture.sliding_window.map_or(seq_len, |window| window.min(seq_len))
+}

@@ -12,6 +12,7 @@
 //! | [`accounting`] | parameters, FLOPs and bytes, before anything is built |
 //! | [`hugging_face`] | `config.json`: our names and theirs |
 //! | [`safetensors_file`] | weights on disk, mapped into memory |
+//! | [`inspect`] | attention maps, the logit lens, neighbours of a token |
 //! | [`checkpoint`] | a model folder that Hugging Face's tools open, and back |
 //!
 //! `cargo run --release -- chapter 6` runs [`tour()`].
@@ -23,6 +24,7 @@ pub mod checkpoint;
 pub mod config;
 mod fit;
 pub mod hugging_face;
+pub mod inspect;
 pub mod linear;
 pub mod llama_branches;
 pub mod model;
