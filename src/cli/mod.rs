@@ -9,6 +9,7 @@ mod doctor;
 mod eval;
 mod exercises;
 mod generate;
+mod inspect;
 mod model;
 mod plan;
 mod pretrain;
@@ -55,6 +56,8 @@ enum Command {
     Chapter(chapter::ChapterArgs),
     /// Work through the book's exercises
     Exercises(exercises::ExercisesArgs),
+    /// Attention maps, the logit lens and neighbours of tokens, as a page
+    Inspect(inspect::InspectArgs),
     /// What a model is and costs, and what it says next
     Model(model::ModelArgs),
     /// Memory, hours and loss of a preset's pretraining, before it is run
@@ -81,6 +84,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Chat(args) => chat::run(&args, out),
         Command::Chapter(args) => chapter::run(&args, out),
         Command::Exercises(args) => exercises::run(&args, out),
+        Command::Inspect(args) => inspect::run(&args, out),
         Command::Model(args) => model::run(&args, out),
         Command::Plan(args) => plan::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),

@@ -12,9 +12,10 @@ use llm_from_scratch::model_report::ModelReport;
 use llm_from_scratch::preset::RunConfig;
 use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::stages::model_folder;
-use tokenizer::Tokenizer;
 use transformer::Transformer;
 use transformer::checkpoint::read_config;
+
+use super::inspect::read;
 
 #[derive(Debug, Args)]
 #[command(
@@ -119,34 +120,7 @@ fn logits(args: &LogitsArgs, out: &mut dyn Write) -> Result<()> {
     if args.top == 0 {
         return Err(WrongRequest::new("--top 0 shows nothing; give at least 1").into());
     }
-    model_folder::require(&args.model)?;
-    let (model, tokenizer) = match &args.ids {
-        // Ids need no tokenizer; where there is one, it names them.
-        Some(_) => {
-            let file = args.model.join("tokenizer.json");
-            let tokenizer = if file.is_file() { Some(Tokenizer::load(file)?) } else { None };
-            (Transformer::load(&args.model, &Device::Cpu)?, tokenizer)
-        }
-        None => {
-            let (model, tokenizer) = model_folder::load(&args.model, &Device::Cpu)?;
-            (model, Some(tokenizer))
-        }
-    };
-    let ids = match (&args.ids, &args.prompt, &tokenizer) {
-        (Some(ids), ..) => ids.clone(),
-        (None, Some(prompt), Some(tokenizer)) => tokenizer.encode(prompt),
-        _ => Vec::new(),
-    };
-    let max_seq_len = model.config().max_seq_len;
-    if ids.is_empty() || ids.len() > max_seq_len {
-        let message = format!("the prompt has {} tokens; the model reads 1 to {max_seq_len}", ids.len());
-        return Err(WrongRequest::new(message).into());
-    }
-    if let Some(id) = ids.iter().find(|id| **id as usize >= model.config().vocab_size) {
-        return Err(
-            WrongRequest::new(format!("--ids: {id} is not below vocab_size {}", model.config().vocab_size)).into()
-        );
-    }
+    let (model, tokenizer, ids) = read(&args.model, args.prompt.as_deref(), args.ids.as_deref())?;
     let tokens = Tensor::from_slice(&ids, (1, ids.len()), &Device::Cpu)?;
     let model = model.for_inference()?;
     let logits = model.next_logits(&tokens, &mut attention::NoStore)?.squeeze(0)?.to_vec1::<f32>()?;

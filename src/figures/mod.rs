@@ -2,6 +2,7 @@
 //!
 //! A figure is SVG text. Axes and labels are drawn in `currentColor`, so that an inlined figure follows the page's theme, light or dark.
 
+pub mod attention_maps;
 pub mod bars;
 pub mod bpe_merges;
 pub mod causal_blocks;

@@ -1,9 +1,8 @@
 //! Stage 8: `report.html`, one page that needs no other file.
 
 use std::fmt;
-use std::fmt::Write;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use evaluation::Score;
 use serde::{Deserialize, Serialize};
 use training::{Metrics, RunDir};
@@ -18,6 +17,7 @@ use super::{dpo, pretrain, sft};
 use crate::figures::bars::{Group, bars};
 use crate::figures::funnel::funnel;
 use crate::figures::lines::{Line, YAxis, lines};
+use crate::page::Page;
 use crate::run::{Run, Stage};
 
 /// Where the report is.
@@ -82,7 +82,7 @@ pub fn write(run: &mut Run) -> Result<ReportFile> {
     page.preformatted(&run.config().to_toml()?);
     let title = format!("Run {}", run.folder().file_name().unwrap_or_default().to_string_lossy());
     run.write(REPORT_FILE, page.finish(&title).as_bytes())?;
-    Ok(ReportFile { file: REPORT_FILE.to_string(), n_figures: page.n_figures })
+    Ok(ReportFile { file: REPORT_FILE.to_string(), n_figures: page.n_figures() })
 }
 
 /// Loss, learning rate and gradient norm of a training stage, and the rewards of DPO.
@@ -140,52 +140,6 @@ fn shares(base: &EvaluationReport, finetuned: &SftReport, preferred: &DpoReport)
         group("preferences", vec![("held out", preferred.held_out_accuracy)]),
     ];
     groups.into_iter().filter(|group| !group.bars.is_empty()).collect()
-}
-
-/// The page under construction.
-#[derive(Debug, Default)]
-struct Page {
-    body: String,
-    n_figures: usize,
-}
-
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}\
-    pre{overflow-x:auto;font-size:.8rem;background:#f4f4f4;padding:.8rem;border-radius:4px}\
-    figure{margin:1rem 0}figcaption{font-size:.9rem;opacity:.8}svg{max-width:100%;height:auto}\
-    @media(prefers-color-scheme:dark){body{color:#e4e4e4;background:#181a1d}pre{background:#24272b}}";
-
-impl Page {
-    fn heading(&mut self, text: &str) {
-        let _ = writeln!(self.body, "<h2>{}</h2>", escape(text));
-    }
-
-    fn text(&mut self, text: &str) {
-        let _ = writeln!(self.body, "<p>{}</p>", escape(text));
-    }
-
-    fn preformatted(&mut self, text: &str) {
-        let _ = writeln!(self.body, "<pre>{}</pre>", escape(text));
-    }
-
-    fn figure(&mut self, svg: Result<String, crate::figures::FigureError>, caption: &str) -> Result<()> {
-        let svg = svg.map_err(|error| anyhow!("cannot draw a figure: {error}"))?;
-        let _ = writeln!(self.body, "<figure>{svg}<figcaption>{}</figcaption></figure>", escape(caption));
-        self.n_figures += 1;
-        Ok(())
-    }
-
-    fn finish(&self, title: &str) -> String {
-        let title = escape(title);
-        format!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-             <title>{title}</title><style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n{}</body></html>\n",
-            self.body
-        )
-    }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 impl fmt::Display for ReportFile {
