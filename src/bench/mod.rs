@@ -1,6 +1,7 @@
 //! Benchmarks that anyone can repeat: a training step, single operations, generation, a corpus, the tokenizer. They print medians of many repetitions, beside what the
 //! machine could do at best.
 
+pub mod architectures;
 pub mod corpus;
 pub mod decode;
 pub mod ops;

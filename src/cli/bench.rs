@@ -7,10 +7,11 @@ use crate::device::DeviceKind;
 use ::tokenizer::{PreTokenizer, Tokenizer, TrainConfig};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use llm_from_scratch::bench::architectures::{Budget, Variant};
 use llm_from_scratch::bench::decode::ModelShape;
 use llm_from_scratch::bench::tokenizer::Vocabulary;
 use llm_from_scratch::bench::train::{StepShape, Timing};
-use llm_from_scratch::bench::{decode, ops, tokenizer, train};
+use llm_from_scratch::bench::{architectures, decode, ops, tokenizer, train};
 use llm_from_scratch::compute::{ComputeConfig, OpsKind, PrecisionKind};
 use llm_from_scratch::request::WrongRequest;
 use pretraining::median;
@@ -36,6 +37,8 @@ enum What {
     Decode(DecodeArgs),
     /// Deduplication: signatures per second, and a whole job at 1, 10 and 100 times the documents
     Corpus(CorpusBenchArgs),
+    /// From GPT-2's block to a Llama's, one part at a time: loss after the same tokens, over several seeds
+    Architectures(ArchitecturesArgs),
     /// The tokenizer: training, encoding with an empty and a warm cache, decoding
     Tokenizer(TokenizerBenchArgs),
 }
@@ -116,6 +119,31 @@ struct CorpusBenchArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  llm run --corpus rust-docs --name docs --until shards\n  llm bench architectures --shards runs/docs/shards --steps 400"
+)]
+struct ArchitecturesArgs {
+    /// A run's shards: a folder with training/ and validation/
+    #[arg(long, value_name = "DIR")]
+    shards: PathBuf,
+    /// Optimiser steps of every model
+    #[arg(long, default_value_t = 400)]
+    steps: usize,
+    /// Sequences in a step
+    #[arg(long, default_value_t = 16)]
+    batch: usize,
+    /// Tokens in a sequence
+    #[arg(long, default_value_t = 128)]
+    seq_len: usize,
+    /// How many times each model is trained
+    #[arg(long, default_value_t = 3)]
+    seeds: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 struct TokenizerBenchArgs {
     /// A file or folder of text
     #[arg(long, value_name = "PATH")]
@@ -163,6 +191,7 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<()> {
         What::Ops(args) => run_ops(args, out),
         What::Decode(args) => run_decode(args, out),
         What::Corpus(args) => run_corpus(args, out),
+        What::Architectures(args) => run_architectures(args, out),
         What::Tokenizer(args) => run_tokenizer(args, out),
     }
 }
@@ -240,6 +269,21 @@ fn run_corpus(args: &CorpusBenchArgs, out: &mut dyn Write) -> Result<()> {
     let found = pool.install(|| llm_from_scratch::bench::corpus::corpus(u64::from(args.documents), &folder))?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&found)?)?;
+    } else {
+        writeln!(out, "{found}")?;
+    }
+    Ok(())
+}
+
+fn run_architectures(args: &ArchitecturesArgs, out: &mut dyn Write) -> Result<()> {
+    let budget = Budget { steps: args.steps, batch: args.batch, seq_len: args.seq_len, seeds: args.seeds };
+    let progress = |variant: &Variant| {
+        eprintln!("{}: {:.3}", variant.name, variant.mean());
+        Ok(())
+    };
+    let found = architectures::ablate(&args.shards, budget, ComputeConfig::default(), &mut { progress })?;
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
     } else {
         writeln!(out, "{found}")?;
     }

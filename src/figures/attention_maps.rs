@@ -5,8 +5,6 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{FONT, FigureError, INK, PALETTE, svg};
 
-/// Squares beside each other.
-const COLUMNS: usize = 3;
 /// Width of the whole.
 const WIDTH: i32 = 720;
 const SMALL: u32 = 11;
@@ -29,15 +27,18 @@ pub fn attention_maps(maps: &[HeadMap], tokens: &[String]) -> Result<String, Fig
     const GAP: i32 = 14;
     let longest = tokens.iter().map(|token| token.chars().count()).max().unwrap_or(0).min(14) as i32;
     let left = 12 + 7 * longest;
-    let n_columns = maps.len().clamp(1, COLUMNS) as i32;
+    // Squares beside each other: as many as leave no gap in the last line, three if none do.
+    let columns =
+        [4, 3, 5].into_iter().find(|columns| maps.len().is_multiple_of(*columns)).unwrap_or(3).min(maps.len().max(1));
+    let n_columns = columns as i32;
     let cell = ((WIDTH - left - n_columns * GAP) / n_columns / tokens.len().max(1) as i32).clamp(2, 22);
     let side = cell * tokens.len() as i32;
-    let n_lines = maps.len().div_ceil(COLUMNS) as i32;
+    let n_lines = maps.len().div_ceil(columns) as i32;
     svg((WIDTH as u32, (n_lines * (TITLE + side + GAP)).max(1) as u32), |area| {
         let font = || (FONT, SMALL).into_font().color(&INK);
         let at_right = font().pos(Pos::new(HPos::Right, VPos::Center));
         for (number, map) in maps.iter().enumerate() {
-            let (line, column) = ((number / COLUMNS) as i32, (number % COLUMNS) as i32);
+            let (line, column) = ((number / columns) as i32, (number % columns) as i32);
             let (x, y) = (left + column * (side + GAP), line * (TITLE + side + GAP) + TITLE);
             area.draw(&Text::new(map.name.clone(), (x, y - 16), font()))?;
             // A name at every row needs room for a line of text.
