@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokenizer::Tokenizer;
 use transformer::Transformer;
 use transformer::inspect::{attention_maps, logit_lens, neighbours};
@@ -14,7 +14,7 @@ use crate::page::Page;
 const N_NEIGHBOURS: usize = 6;
 
 /// What was seen.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Inspection {
     /// The text's token ids.
     pub ids: Vec<u32>,
@@ -49,15 +49,15 @@ impl Inspection {
         });
         let near = |id: u32| -> Result<(String, Vec<(String, f32)>)> {
             let near = neighbours(model, id, N_NEIGHBOURS)?;
-            Ok((name(id), near.into_iter().map(|(id, cosine)| (name(id), cosine)).collect()))
+            Ok((name(id), near.into_iter().map(|(id, cosine)| (name(id), rounded(cosine))).collect()))
         };
         Ok(Self {
             ids: ids.to_vec(),
             tokens: ids.iter().map(|id| name(*id)).collect(),
-            maps: maps.iter().map(|map| Ok(map.to_vec3()?)).collect::<Result<_>>()?,
+            maps: maps.iter().map(weights).collect::<Result<_>>()?,
             lens: lens
                 .into_iter()
-                .map(|row| row.into_iter().map(|guess| (name(guess.token), guess.probability)).collect())
+                .map(|row| row.into_iter().map(|guess| (name(guess.token), rounded(guess.probability))).collect())
                 .collect(),
             neighbours: different.into_iter().map(near).collect::<Result<_>>()?,
         })
@@ -100,7 +100,19 @@ impl Inspection {
     }
 }
 
+/// A layer's weights, `[head][query][key]`.
+fn weights(map: &Tensor) -> Result<Vec<Vec<Vec<f32>>>> {
+    let mut weights = map.to_vec3::<f32>()?;
+    weights.iter_mut().flatten().flatten().for_each(|weight| *weight = rounded(*weight));
+    Ok(weights)
+}
+
+/// To four decimals: more would fill files and tell nothing.
+fn rounded(x: f32) -> f32 {
+    (x * 1e4).round() / 1e4
+}
+
 /// A token's text with marks for what would not show.
 fn shown(text: &str) -> String {
-    text.replace(' ', "\u{2423}").replace('\n', "\u{21b5}").replace('\t', "\u{21e5}")
+    text.replace(' ', "\u{b7}").replace('\n', "\\n").replace('\t', "\\t")
 }

@@ -4,9 +4,10 @@
 use std::path::Path;
 
 use llm_from_scratch::figures::{
-    FigureError, bpe_merges::bpe_merges, causal_blocks::causal_blocks, dpo_loss::dpo_loss, roofline::roofline,
-    s_curve::s_curve, schedule::schedule,
+    FigureError, attention_maps::attention_maps, bpe_merges::bpe_merges, causal_blocks::causal_blocks,
+    dpo_loss::dpo_loss, logit_lens::logit_lens, roofline::roofline, s_curve::s_curve, schedule::schedule,
 };
+use llm_from_scratch::inspection::Inspection;
 
 fn check(name: &str, svg: Result<String, FigureError>) {
     let svg = svg.unwrap();
@@ -22,6 +23,19 @@ fn check(name: &str, svg: Result<String, FigureError>) {
 #[test]
 fn schedule_of_chapter_8() {
     check("schedule", schedule());
+}
+
+/// What was measured once, and is drawn from its numbers.
+fn measured<T: serde::de::DeserializeOwned>(file: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/measured").join(file);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_look_inside_of_chapter_6() {
+    let seen: Inspection = measured("inspection.json");
+    check("logit-lens", logit_lens(&seen.tokens, &seen.lens));
+    check("attention-maps", attention_maps(&seen.heads(1), &seen.tokens));
 }
 
 #[test]

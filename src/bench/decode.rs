@@ -1,4 +1,4 @@
-//! Generation, one token after another, batch 1: what a token takes, where the time goes, and how near that is to the speed of memory.
+//! Generation at batch 1: what the prompt takes, read at once, and what each token after it takes, where that time goes, and how near it is to the speed of memory.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,6 +62,10 @@ pub struct DecodeBench {
     pub n_parameters: usize,
     /// Threads.
     pub threads: usize,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Tokens of the prompt that were read a second, all at once.
+    pub prompt_tokens_per_s: f64,
     /// Tokens generated.
     pub n_tokens: usize,
     /// Median milliseconds a token.
@@ -82,38 +86,54 @@ pub struct DecodeBench {
     pub tokens: Vec<u32>,
 }
 
-/// Times `n_tokens` tokens after a prompt of one, with the model of a folder.
+/// Times `n_tokens` tokens after a prompt of `prompt_tokens`, with the model of a folder.
 ///
 /// # Errors
 /// If the folder holds no model, or the model cannot take so many tokens.
-pub fn decode_folder(folder: &Path, compute: ComputeConfig, n_tokens: usize) -> Result<DecodeBench> {
+pub fn decode_folder(
+    folder: &Path,
+    compute: ComputeConfig,
+    [prompt_tokens, n_tokens]: [usize; 2],
+) -> Result<DecodeBench> {
     if !folder.join("config.json").is_file() {
         let message = format!("{} holds no model (no config.json); --shape needs none", folder.display());
         return Err(crate::request::WrongRequest::new(message).into());
     }
-    decode(&Transformer::load(folder, &Device::Cpu)?, compute, n_tokens)
+    decode(&Transformer::load(folder, &Device::Cpu)?, compute, [prompt_tokens, n_tokens])
 }
 
 /// The same with random weights of a published model's shape.
 ///
 /// # Errors
 /// If the model cannot take so many tokens.
-pub fn decode_shape(shape: ModelShape, compute: ComputeConfig, n_tokens: usize) -> Result<DecodeBench> {
-    decode(&Transformer::new(shape.config(), 0, &Device::Cpu)?, compute, n_tokens)
+pub fn decode_shape(
+    shape: ModelShape,
+    compute: ComputeConfig,
+    [prompt_tokens, n_tokens]: [usize; 2],
+) -> Result<DecodeBench> {
+    decode(&Transformer::new(shape.config(), 0, &Device::Cpu)?, compute, [prompt_tokens, n_tokens])
 }
 
-fn decode(model: &Transformer, compute: ComputeConfig, n_tokens: usize) -> Result<DecodeBench> {
-    let room = model.config().max_seq_len - 1;
-    if n_tokens == 0 || n_tokens > room {
-        let message = format!("--tokens {n_tokens}: between 1 and {room} fit into the model's longest sequence");
+fn decode(model: &Transformer, compute: ComputeConfig, [prompt_tokens, n_tokens]: [usize; 2]) -> Result<DecodeBench> {
+    let room = model.config().max_seq_len - 1; // One comes with the prompt.
+    if n_tokens == 0 || prompt_tokens == 0 || prompt_tokens + n_tokens > room {
+        let message = format!(
+            "--prompt-tokens {prompt_tokens} and --tokens {n_tokens}: both at least 1, together they may be {room}, the model's longest sequence"
+        );
         return Err(crate::request::WrongRequest::new(message).into());
     }
     let clock = Clock::default();
     let model = compute.place(model)?;
     let model = model.with_ops(Arc::new(Timed { ops: model.shared_ops(), clock: clock.clone() }))?.for_inference()?;
-    let limits = Limits { max_tokens: n_tokens, stop_tokens: Vec::new() };
-    let mut generator = Generator::new(&model, &[0], Sampler::new(Sampling::Greedy, 0)?, limits)?;
-    let (mut times, mut tokens) = (Vec::with_capacity(n_tokens), Vec::with_capacity(n_tokens));
+    // Of different tokens, as a text is; the same in every run.
+    let prompt: Vec<u32> = (0..prompt_tokens).map(|i| (i * 7919 % model.config().vocab_size) as u32).collect();
+    let prompt_s = reading_s(&model, &prompt)?;
+    let limits = Limits { max_tokens: n_tokens + 1, stop_tokens: Vec::new() };
+    let mut generator = Generator::new(&model, &prompt, Sampler::new(Sampling::Greedy, 0)?, limits)?;
+    let (mut times, mut tokens) = (Vec::with_capacity(n_tokens), Vec::with_capacity(n_tokens + 1));
+    // The first comes with the prompt.
+    tokens.extend(generator.next().transpose()?);
+    clock.reset();
     loop {
         let started = Instant::now();
         let Some(token) = generator.next() else { break };
@@ -126,6 +146,8 @@ fn decode(model: &Transformer, compute: ComputeConfig, n_tokens: usize) -> Resul
     Ok(DecodeBench {
         n_parameters: n_parameters(model.config()),
         threads: rayon::current_num_threads(),
+        prompt_tokens,
+        prompt_tokens_per_s: prompt_tokens as f64 / prompt_s,
         n_tokens: times.len(),
         token_ms: token_s * 1e3,
         tokens_per_s: 1.0 / token_s,
@@ -136,6 +158,19 @@ fn decode(model: &Transformer, compute: ComputeConfig, n_tokens: usize) -> Resul
         peak_resident_mb,
         tokens,
     })
+}
+
+/// Seconds that a prompt takes; the second time, when all buffers are there.
+fn reading_s(model: &Transformer, prompt: &[u32]) -> Result<f64> {
+    let limits = Limits { max_tokens: 1, stop_tokens: Vec::new() };
+    let mut last = 0.0;
+    for _ in 0..2 {
+        let mut generator = Generator::new(model, prompt, Sampler::new(Sampling::Greedy, 0)?, limits.clone())?;
+        let started = Instant::now();
+        generator.next().context("no token was generated")??;
+        last = started.elapsed().as_secs_f64();
+    }
+    Ok(last)
 }
 
 /// Bytes that one of `n_tokens` tokens reads, on average.
@@ -158,6 +193,11 @@ impl Clock {
         let elapsed = started.elapsed();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(part).or_default() += elapsed;
         result
+    }
+
+    /// Back to nothing.
+    fn reset(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Milliseconds a token of each part, and of what is in none.
@@ -253,14 +293,17 @@ mod tests {
     #[test]
     fn both_operations_generate_the_same_and_the_parts_are_the_whole() {
         let model = Transformer::new(config(true), 0, &Device::Cpu).unwrap();
-        let run = |ops| decode(&model, ComputeConfig { ops, ..ComputeConfig::default() }, 10).unwrap();
+        let run = |ops| decode(&model, ComputeConfig { ops, ..ComputeConfig::default() }, [4, 9]).unwrap();
         let (fused, reference) = (run(OpsKind::Fused), run(OpsKind::Reference));
         assert_eq!(fused.tokens, reference.tokens);
         let parts: Vec<_> = fused.parts_ms.keys().copied().collect();
         assert_eq!(parts, ["attention branches", "feed-forward branches", "head", "rest"]);
         assert!(fused.parts_ms.values().all(|ms| *ms > 0.0), "{fused:?}");
-        let message = decode(&model, ComputeConfig::default(), 16).unwrap_err().to_string();
-        assert!(message.contains("--tokens 16: between 1 and 15 fit"), "{message}");
+        let message = decode(&model, ComputeConfig::default(), [4, 13]).unwrap_err().to_string();
+        assert!(
+            message.contains("--prompt-tokens 4 and --tokens 13: both at least 1, together they may be 15"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -98,6 +98,9 @@ struct DecodeArgs {
     /// Random weights of a published model's sizes
     #[arg(long, value_enum)]
     shape: Option<ModelShape>,
+    /// Tokens of the prompt
+    #[arg(long, default_value_t = 1)]
+    prompt_tokens: usize,
     /// Tokens to generate
     #[arg(long, default_value_t = 64)]
     tokens: usize,
@@ -293,8 +296,8 @@ fn run_architectures(args: &ArchitecturesArgs, out: &mut dyn Write) -> Result<()
 fn run_decode(args: &DecodeArgs, out: &mut dyn Write) -> Result<()> {
     let compute = args.machine.compute(false);
     let found = args.machine.run(|| match (&args.model, args.shape) {
-        (Some(folder), _) => decode::decode_folder(folder, compute, args.tokens),
-        (None, Some(shape)) => decode::decode_shape(shape, compute, args.tokens),
+        (Some(folder), _) => decode::decode_folder(folder, compute, [args.prompt_tokens, args.tokens]),
+        (None, Some(shape)) => decode::decode_shape(shape, compute, [args.prompt_tokens, args.tokens]),
         (None, None) => Err(WrongRequest::new("give --model or --shape").into()),
     })?;
     if args.machine.json {
@@ -309,6 +312,7 @@ fn run_decode(args: &DecodeArgs, out: &mut dyn Write) -> Result<()> {
         kernels::Isa::best(),
         compute.ops
     )?;
+    writeln!(out, "prompt      {} tokens at once, {:.1} per second", found.prompt_tokens, found.prompt_tokens_per_s)?;
     writeln!(out, "token       {:.2} ms (median), {:.1} per second", found.token_ms, found.tokens_per_s)?;
     let parts: Vec<String> = found.parts_ms.iter().map(|(part, ms)| format!("{part} {ms:.2}")).collect();
     writeln!(out, "of these    {} (means)", parts.join(", "))?;

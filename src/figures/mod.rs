@@ -2,6 +2,7 @@
 //!
 //! A figure is SVG text. Axes and labels are drawn in `currentColor`, so that an inlined figure follows the page's theme, light or dark.
 
+pub mod architectures;
 pub mod attention_maps;
 pub mod bars;
 pub mod bpe_merges;
@@ -9,6 +10,7 @@ pub mod causal_blocks;
 pub mod dpo_loss;
 pub mod funnel;
 pub mod lines;
+pub mod logit_lens;
 pub mod roofline;
 pub mod s_curve;
 pub mod schedule;

@@ -99,7 +99,7 @@ def make(folder, shape):
     (model / "config.json").write_text(json.dumps(config))
 
 
-def theirs(path, threads, n_tokens):
+def theirs(path, threads, n_prompt, n_tokens):
     """One run of llama.cpp: prints JSON as `llm bench decode --json` does."""
     import ctypes
 
@@ -111,23 +111,35 @@ def theirs(path, threads, n_tokens):
     model_params.n_gpu_layers = 0
     model = l.llama_model_load_from_file(str(path).encode(), model_params)
     params = l.llama_context_default_params()
-    params.n_ctx, params.n_batch, params.n_threads, params.n_threads_batch = n_tokens + 1, 64, threads, threads
+    params.n_ctx, params.n_threads, params.n_threads_batch = n_prompt + n_tokens + 1, threads, threads
+    params.n_batch = params.n_ubatch = max(n_prompt, 64)
     # All of it in f32, as ours: the cache, and attention without the f16 of its flash attention.
     params.type_k = params.type_v = 0  # GGML_TYPE_F32
     params.flash_attn_type = 0  # LLAMA_FLASH_ATTN_TYPE_DISABLED
     context = l.llama_init_from_model(model, params)
     n_vocab = l.llama_vocab_n_tokens(l.llama_model_get_vocab(model))
-    token, tokens, times = (l.llama_token * 1)(0), [], []
-    for _ in range(n_tokens):
+    token, tokens, times = (l.llama_token * 1)(), [], []
+    prompt = (l.llama_token * n_prompt)(*[i * 7919 % n_vocab for i in range(n_prompt)])
+
+    def decode(batch, n):
         started = time.perf_counter()
-        if l.llama_decode(context, l.llama_batch_get_one(token, 1)) != 0:
+        if l.llama_decode(context, l.llama_batch_get_one(batch, n)) != 0:
             sys.exit("llama_decode failed")
         logits = np.ctypeslib.as_array(ctypes.cast(l.llama_get_logits(context), ctypes.POINTER(ctypes.c_float)), (n_vocab,))
         token[0] = int(logits.argmax())
-        times.append(time.perf_counter() - started)
         tokens.append(token[0])
+        return time.perf_counter() - started
+
+    # The prompt twice: the second time counts, when all buffers are there.
+    decode(prompt, n_prompt)
+    l.llama_memory_clear(l.llama_get_memory(context), True)
+    tokens.clear()
+    prompt_s = decode(prompt, n_prompt)
+    for _ in range(n_tokens):
+        times.append(decode(token, 1))
     token_s = statistics.median(times)
-    print(json.dumps({"token_ms": token_s * 1e3, "tokens_per_s": 1 / token_s, "tokens": tokens}))
+    found = {"token_ms": token_s * 1e3, "tokens_per_s": 1 / token_s, "prompt_tokens_per_s": n_prompt / prompt_s, "tokens": tokens}
+    print(json.dumps(found))
 
 
 def run(command):
@@ -139,37 +151,41 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--llm", default="target/release/llm")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--prompt-tokens", type=int, default=1)
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--only-theirs", action="store_true", help="one run of llama.cpp, in this process")
     args = parser.parse_args()
     gguf = args.folder / "model.gguf"
     if args.only_theirs:
-        theirs(gguf, args.threads, args.tokens)
+        theirs(gguf, args.threads, args.prompt_tokens, args.tokens)
         return
     if not (args.folder / "model" / "config.json").exists():
         make(args.folder, SHAPE)
-    same = ["--threads", str(args.threads), "--tokens", str(args.tokens)]
+    same = ["--threads", str(args.threads), "--tokens", str(args.tokens), "--prompt-tokens", str(args.prompt_tokens)]
     commands = {
         "ours": [args.llm, "bench", "decode", "--model", str(args.folder / "model"), "--json", *same],
         "llama.cpp": [sys.executable, __file__, str(args.folder), "--only-theirs", *same],
     }
-    speeds, ratios = {name: [] for name in commands}, []
+    speeds, ratios, prompts = {name: [] for name in commands}, [], []
     for pair in range(args.pairs):
         names = list(commands) if pair % 2 == 0 else list(reversed(commands))
         found = {name: run(commands[name]) for name in names}
         for name in commands:
             speeds[name].append(found[name]["tokens_per_s"])
         ratios.append(speeds["ours"][-1] / speeds["llama.cpp"][-1])
+        prompts.append(found["ours"]["prompt_tokens_per_s"] / found["llama.cpp"]["prompt_tokens_per_s"])
         both = zip(found["ours"]["tokens"], found["llama.cpp"]["tokens"])
         agree = next((i for i, (a, b) in enumerate(both) if a != b), args.tokens)
         print(
             f"pair {pair + 1}: ours {speeds['ours'][-1]:.1f}, llama.cpp {speeds['llama.cpp'][-1]:.1f} tokens/s, "
-            f"ratio {ratios[-1]:.3f}; the first {agree} of {args.tokens} tokens are the same",
+            f"ratio {ratios[-1]:.3f}; prompt {found['ours']['prompt_tokens_per_s']:.0f}, {found['llama.cpp']['prompt_tokens_per_s']:.0f} "
+            f"tokens/s, ratio {prompts[-1]:.3f}; the first {agree} of {args.tokens} tokens are the same",
             flush=True,
         )
     medians = {name: statistics.median(values) for name, values in speeds.items()}
-    print(f"median: ours {medians['ours']:.1f}, llama.cpp {medians['llama.cpp']:.1f} tokens/s, ratio {statistics.median(ratios):.3f}")
+    print(f"median: ours {medians['ours']:.1f}, llama.cpp {medians['llama.cpp']:.1f} tokens/s, ratio {statistics.median(ratios):.3f}; "
+          f"prompt, ratio {statistics.median(prompts):.3f}")
 
 
 if __name__ == "__main__":

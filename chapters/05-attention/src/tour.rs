@@ -1,12 +1,15 @@
-//! The chapter's experiment: attention as a lookup, the causal mask at work, why scores are scaled, what rotary positions do to
-//! a dot product, and what grouped queries save.
+//! The chapter's experiment: attention as a lookup, the causal mask at work, windows and padding, why scores are scaled, what rotary positions
+//! do to a dot product and how they are stretched, what grouped queries save, and a softmax behind which nothing learns.
 
+use std::f64::consts::TAU;
 use std::io::Write;
 
 use candle_core::{DType, Device, Result, Tensor};
-use tensors::{check_gradients, normal};
+use tensors::{Parameters, check_gradients, gradient_coverage, normal};
 
-use crate::{Masking, Rope, attention_weights, causal_mask, scaled_dot_product_attention, softmax};
+use crate::{
+    Masking, Rope, RopeScaling, attention_weights, causal_mask, scaled_dot_product_attention, softmax, visible_mask,
+};
 
 /// Prints the tour. Takes about a second.
 ///
@@ -15,10 +18,13 @@ use crate::{Masking, Rope, attention_weights, causal_mask, scaled_dot_product_at
 pub fn tour(out: &mut dyn Write) -> anyhow::Result<()> {
     lookup(out)?;
     mask(out)?;
+    restricted(out)?;
     scaling(out)?;
     rotary(out)?;
+    stretched(out)?;
     grouped(out)?;
     gradients(out)?;
+    silent_softmax(out)?;
     Ok(())
 }
 
@@ -55,6 +61,23 @@ fn mask(out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
+// ANCHOR: restricted
+fn restricted(out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "== a window, and padding ==")?;
+    writeln!(out, "causal   window 3   2 of padding")?;
+    let seen = |window, padding| -> Result<Vec<String>> {
+        let mask = visible_mask(6, 6, window, padding, &Device::Cpu)?.reshape((6, 6))?.to_vec2::<f32>()?;
+        let mark = |value: &f32| if *value == 0.0 { 'x' } else { '.' };
+        Ok(mask.iter().map(|row| row.iter().map(mark).collect()).collect())
+    };
+    let (causal, window, padded) = (seen(None, None)?, seen(Some(3), None)?, seen(None, Some(&[2]))?);
+    for row in 0..6 {
+        writeln!(out, "{}   {}     {}", causal[row], window[row], padded[row])?;
+    }
+    Ok(())
+}
+// ANCHOR_END: restricted
+
 // ANCHOR: scaling
 fn scaling(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== why the scores are scaled ==")?;
@@ -88,6 +111,30 @@ fn rotary(out: &mut dyn Write) -> anyhow::Result<()> {
 }
 // ANCHOR_END: rotary
 
+// ANCHOR: stretched
+fn stretched(out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "== rotary: a longer context ==")?;
+    let (base, head_dim) = (500_000f64, 128);
+    let llama3 =
+        RopeScaling::Llama3 { factor: 8.0, low_freq_factor: 1.0, high_freq_factor: 4.0, original_max_seq_len: 8192 };
+    let linear = RopeScaling::Linear { factor: 8.0 };
+    writeln!(out, "pair | tokens a turn | turns in 8,192 | slowed: linear  llama3")?;
+    for pair in [0, 16, 28, 32, 35, 40, 63] {
+        let frequency = base.powf(-2.0 * pair as f64 / head_dim as f64);
+        let slowed = |scaling: RopeScaling| frequency / scaling.scaled(frequency);
+        let per_turn = TAU / frequency;
+        writeln!(
+            out,
+            "{pair:>4} | {per_turn:>13.0} | {:>14.2} | {:>14.2} {:>7.2}",
+            8192.0 / per_turn,
+            slowed(linear),
+            slowed(llama3)
+        )?;
+    }
+    Ok(())
+}
+// ANCHOR_END: stretched
+
 fn grouped(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== what grouped queries save ==")?;
     writeln!(out, "n_heads n_kv_heads | key-value bytes a token and layer, bf16")?;
@@ -113,3 +160,23 @@ fn gradients(out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 // ANCHOR_END: gradients
+
+// ANCHOR: silent_softmax
+fn silent_softmax(out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "== a softmax behind which nothing learns ==")?;
+    for name in ["candle_nn's", "this chapter's"] {
+        let mut parameters = Parameters::default();
+        let [q, k, v] = ["q", "k", "v"].map(|name| normal(6, name, (1, 2, 5, 4), 1.0, &Device::Cpu));
+        let (q, k, v) = (parameters.insert("q", &q?)?, parameters.insert("k", &k?)?, parameters.insert("v", &v?)?);
+        let scores = (q.matmul(&k.t()?)? / 2.0)?.broadcast_add(&causal_mask(5, 5, &Device::Cpu)?)?;
+        let weights = match name {
+            "candle_nn's" => candle_nn::ops::softmax_last_dim(&scores)?,
+            _ => softmax(&scores)?,
+        };
+        let loss = weights.matmul(&v)?.sqr()?.sum_all()?;
+        let missing = gradient_coverage(&loss, &parameters)?.missing;
+        writeln!(out, "{name:<14} loss {:.4}, without a gradient: {missing:?}", loss.to_scalar::<f32>()?)?;
+    }
+    Ok(())
+}
+// ANCHOR_END: silent_softmax

@@ -80,6 +80,44 @@ fn softmax_has_the_right_gradient() {
 }
 
 #[test]
+fn candle_nn_s_fused_softmax_cuts_the_graph_and_ours_does_not() {
+    let scores = candle_core::Var::from_tensor(&normal(4, "x", (3, 5), 2.0, &CPU).unwrap()).unwrap();
+    let gradient = |weights: Tensor| {
+        let loss = weights.sqr().unwrap().sum_all().unwrap();
+        loss.backward().unwrap().get(&scores).cloned()
+    };
+    let (theirs, ours) = (candle_nn::ops::softmax_last_dim(&scores).unwrap(), softmax(&scores).unwrap());
+    assert!(difference(&theirs, &ours).unwrap().max_abs < 1e-6, "the values are the same");
+    assert!(gradient(theirs).is_none(), "candle-nn's softmax has a backward now: the chapter must be told");
+    assert!(gradient(ours).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap() > 1e-3);
+}
+
+#[test]
+fn a_window_and_padding_are_what_attention_on_fewer_keys_gives() {
+    let draw = |name: &str, n_heads: usize| normal(7, name, (2, n_heads, 6, 4), 1.0, &CPU).unwrap();
+    let (q, k, v) = (draw("q", 4), draw("k", 2), draw("v", 2));
+    let one = |x: &Tensor, from: usize, n: usize| x.narrow(2, from, n).unwrap();
+    let masking = Masking::Restricted { window: Some(3), padding: None };
+    let found = scaled_dot_product_attention(&q, &k, &v, masking).unwrap();
+    for at in 0..6 {
+        let from = (at + 1usize).saturating_sub(3);
+        let (k, v) = (one(&k, from, at + 1 - from), one(&v, from, at + 1 - from));
+        let expected = scaled_dot_product_attention(&one(&q, at, 1), &k, &v, Masking::Full).unwrap();
+        assert!(difference(&one(&found, at, 1), &expected).unwrap().max_abs < 1e-6, "position {at}");
+    }
+    // The second sequence has two positions of padding: the rest is as if they were not there.
+    let masking = Masking::Restricted { window: None, padding: Some(&[0, 2]) };
+    let found = scaled_dot_product_attention(&q, &k, &v, masking).unwrap();
+    for (sequence, n_padding) in [(0, 0), (1, 2)] {
+        let of = |x: &Tensor| one(&x.narrow(0, sequence, 1).unwrap(), n_padding, 6 - n_padding).contiguous().unwrap();
+        let expected = scaled_dot_product_attention(&of(&q), &of(&k), &of(&v), Masking::Causal).unwrap();
+        assert!(difference(&of(&found), &expected).unwrap().max_abs < 1e-6, "sequence {sequence}");
+    }
+    let sum = found.sum_all().unwrap().to_scalar::<f32>().unwrap();
+    assert!(sum.is_finite(), "padding itself is no NaN");
+}
+
+#[test]
 fn attention_has_the_right_gradient() {
     let draw = |name: &str, n_heads: usize| {
         normal(5, name, (1, n_heads, 3, 4), 1.0, &CPU).unwrap().to_dtype(DType::F64).unwrap()

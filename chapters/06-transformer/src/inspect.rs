@@ -33,6 +33,20 @@ pub fn attention_maps(model: &Transformer, tokens: &Tensor) -> Result<Vec<Tensor
     Ok(maps)
 }
 
+/// What each query of `q` `(1, seq_len, n_heads · head_dim)` looks at: `(n_heads, seq_len, seq_len)`.
+fn map(q: &Tensor, k: &Tensor, layout: AttentionLayout) -> Result<Tensor> {
+    let (mut q, mut k) = (split_heads(q, layout.n_heads)?, split_heads(k, layout.n_kv_heads)?);
+    if let Some(rope) = layout.rope {
+        (q, k) = (rope.rotate(&q, 0)?, rope.rotate(&k, 0)?);
+    }
+    let masking = match layout.window {
+        None => Masking::Causal,
+        window => Masking::Restricted { window, padding: None },
+    };
+    attention_weights(&q, &k, masking)?.squeeze(0)
+}
+// ANCHOR_END: maps
+
 impl Ops for Watching {
     fn attention(
         &self,
@@ -42,19 +56,9 @@ impl Ops for Watching {
         layout: AttentionLayout,
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
-        let mut heads = [split_heads(q, layout.n_heads)?, split_heads(k, layout.n_kv_heads)?];
-        if let Some(rope) = layout.rope {
-            heads = [rope.rotate(&heads[0], 0)?, rope.rotate(&heads[1], 0)?];
-        }
-        let masking = match layout.window {
-            None => Masking::Causal,
-            window => Masking::Restricted { window, padding: None },
-        };
-        let map = attention_weights(&heads[0], &heads[1], masking)?.squeeze(0)?; // (n_heads, seq_len, seq_len)
-        self.maps.lock().unwrap_or_else(PoisonError::into_inner).push(map);
+        self.maps.lock().unwrap_or_else(PoisonError::into_inner).push(map(q, k, layout)?);
         Reference.attention(q, k, v, layout, store)
     }
-    // ANCHOR_END: maps
 
     fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor> {
         Reference.embedding(tokens, weight)

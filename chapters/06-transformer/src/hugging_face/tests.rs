@@ -42,6 +42,7 @@ fn logits_equal_those_of_transformers() {
     }
 }
 
+// ANCHOR: gradients
 #[test]
 fn loss_and_every_gradient_equal_those_of_transformers() {
     for name in FAMILIES {
@@ -67,6 +68,7 @@ fn loss_and_every_gradient_equal_those_of_transformers() {
         }
     }
 }
+// ANCHOR_END: gradients
 
 #[test]
 fn what_is_written_is_what_transformers_wrote() {
