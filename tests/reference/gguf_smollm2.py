@@ -55,12 +55,12 @@ theirs.tie_weights()
 tokens = field("tokenizer.ggml.tokens")
 id_of = {token: id for id, token in enumerate(tokens)}
 prompts = [["The", "Ġcapital", "Ġof", "ĠFrance", "Ġis"], ["Once", "Ġupon", "Ġa"], ["fn", "Ġmain"], ["Water", "Ġboils", "Ġat"],
-           ["<|im_start|>", "user", "Ċ", "Hello", "<|im_end|>", "Ċ", "<|im_start|>", "assistant", "Ċ"]]
+           ["<|im_start|>", "user", "Ċ", "Hello", "<|im_end|>", "Ċ", "<|im_start|>", "ass", "istant", "Ċ"]]
 folder = AutoModelForCausalLM.from_pretrained(sys.argv[2], torch_dtype=torch.float32).eval() if len(sys.argv) > 2 else None
 rows = []
 with torch.no_grad():
     for prompt in prompts:
-        ids = [id_of[token] for token in prompt if token in id_of]
+        ids = [id_of[token] for token in prompt]
         logits = theirs(torch.tensor([ids])).logits[0, -1]
         top = logits.topk(5)
         rows.append({"ids": ids, "top": [[int(i), round(float(x), 5)] for i, x in zip(top.indices, top.values)]})

@@ -77,6 +77,28 @@ fn what_we_quantise_is_what_the_package_quantises() {
     assert_eq!(GgufFile::open(&path).unwrap().tensors().count(), types.len());
 }
 
+#[test]
+fn a_type_costs_the_error_that_the_book_says() {
+    // Box and Muller's way to normally distributed numbers, from a sequence that fills (0, 1) evenly.
+    const GOLDEN_RATIO: f64 = 0.618_033_988_749_895;
+    const ROOT_2: f64 = 0.414_213_562_373_095;
+    let normal = |i: usize| {
+        let (u, v) = ((i as f64 * GOLDEN_RATIO + 0.3).fract(), (i as f64 * ROOT_2 + 0.7).fract());
+        ((-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
+    };
+    let values: Vec<f32> = (1..=65_536).map(normal).collect();
+    let matrix = Tensor::from_slice(&values, (256, 256), &Device::Cpu).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.gguf");
+    for (kind, expected) in [(BlockType::F16, 0.0002), (BlockType::Q8_0, 0.0054), (BlockType::Q4_0, 0.086)] {
+        write_gguf(&path, &[], &[("a".to_string(), matrix.clone(), kind)]).unwrap();
+        let found = numbers(&GgufFile::open(&path).unwrap().read("a").unwrap());
+        let squares = |pairs: &mut dyn Iterator<Item = f32>| pairs.map(|x| f64::from(x * x)).sum::<f64>();
+        let error = squares(&mut values.iter().zip(&found).map(|(x, y)| x - y)) / squares(&mut values.iter().copied());
+        assert!((error.sqrt() / expected - 1.0).abs() < 0.05, "{kind:?}: {}", error.sqrt());
+    }
+}
+
 /// Families that transformers wrote, as `tests/reference/families.py` made them.
 const FAMILIES: [&str; 8] = ["gpt2", "llama2", "llama3", "llama-linear", "smollm2", "qwen2", "qwen3", "mistral"];
 
@@ -306,7 +328,7 @@ fn smollm2_says_what_it_says_in_transformers_when_the_file_is_there() {
     let golden: serde_json::Value = serde_json::from_slice(&fs::read(reference("gguf/smollm2.json")).unwrap()).unwrap();
     for row in golden["rows"].as_array().unwrap() {
         let ids: Vec<u32> = serde_json::from_value(row["ids"].clone()).unwrap();
-        let logits = model.logits(&Tensor::new(&[&ids[..]], &Device::Cpu).unwrap()).unwrap();
+        let logits = model.logits(&Tensor::from_slice(&ids, (1, ids.len()), &Device::Cpu).unwrap()).unwrap();
         let last = logits.squeeze(0).unwrap().get(ids.len() - 1).unwrap().to_vec1::<f32>().unwrap();
         let mut order: Vec<usize> = (0..last.len()).collect();
         order.sort_by(|a, b| last[*b].total_cmp(&last[*a]));
