@@ -8,7 +8,9 @@ mod corpus;
 mod doctor;
 mod eval;
 mod exercises;
+mod export;
 mod generate;
+mod import;
 mod inspect;
 mod model;
 mod plan;
@@ -52,6 +54,10 @@ enum Command {
     Generate(generate::GenerateArgs),
     /// Talk to a model
     Chat(chat::ChatArgs),
+    /// A model folder out of a GGUF file or another folder
+    Import(import::ImportArgs),
+    /// A GGUF file or a folder out of a model
+    Export(export::ExportArgs),
     /// Run a chapter's experiment, or list the chapters
     Chapter(chapter::ChapterArgs),
     /// Work through the book's exercises
@@ -82,6 +88,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Dpo(args) => run::run_stage(&args, Stage::Dpo, out),
         Command::Generate(args) => generate::run(&args, out),
         Command::Chat(args) => chat::run(&args, out),
+        Command::Import(args) => import::run(&args, out),
+        Command::Export(args) => export::run(&args, out),
         Command::Chapter(args) => chapter::run(&args, out),
         Command::Exercises(args) => exercises::run(&args, out),
         Command::Inspect(args) => inspect::run(&args, out),

@@ -4,6 +4,7 @@
 pub mod corpus;
 pub mod dpo;
 pub mod evaluate;
+pub mod exchange;
 pub mod lessons;
 pub mod model_folder;
 pub mod pretrain;

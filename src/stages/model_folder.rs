@@ -53,7 +53,7 @@ pub fn save(folder: &Path, model: &Transformer, tokenizer: &Tokenizer, kind: Mod
     write_json(&folder.join("generation_config.json"), &generation)
 }
 
-fn write_json(path: &Path, value: &Value) -> Result<()> {
+pub(super) fn write_json(path: &Path, value: &Value) -> Result<()> {
     let text = serde_json::to_vec_pretty(value)?;
     replace_file(path, |temporary| std::fs::write(temporary, text).map_err(candle_core::Error::wrap))?;
     Ok(())

@@ -4,16 +4,17 @@
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use serde_json::Value;
-use tokenizer::{Tokenizer, TokenizerError};
+use serde_json::Value as Json;
+use tokenizer::gguf::{Header, TensorInfo, Value};
+use tokenizer::{Tokenizer, TokenizerError, TrainConfig};
 
 /// Writes GGUF's key-value pairs.
-struct Header {
+struct Pairs {
     bytes: Vec<u8>,
     n_pairs: u64,
 }
 
-impl Header {
+impl Pairs {
     fn new() -> Self {
         Self { bytes: Vec::new(), n_pairs: 0 }
     }
@@ -46,7 +47,7 @@ fn reference(name: &str) -> PathBuf {
 
 /// The header that llama.cpp's converter would write for a `tokenizer.json`.
 fn header(name: &str, pre: &str) -> Vec<u8> {
-    let file: Value = serde_json::from_slice(&std::fs::read(reference(name)).unwrap()).unwrap();
+    let file: Json = serde_json::from_slice(&std::fs::read(reference(name)).unwrap()).unwrap();
     let mut by_id: Vec<(u64, String, i32)> = file["model"]["vocab"]
         .as_object()
         .unwrap()
@@ -60,12 +61,12 @@ fn header(name: &str, pre: &str) -> Vec<u8> {
         by_id.push((id, text, kind));
     }
     by_id.sort();
-    let merge = |merge: &Value| match merge {
-        Value::String(line) => text(line),
+    let merge = |merge: &Json| match merge {
+        Json::String(line) => text(line),
         pair => text(&format!("{} {}", pair[0].as_str().unwrap(), pair[1].as_str().unwrap())),
     };
     let merges: Vec<Vec<u8>> = file["model"]["merges"].as_array().unwrap().iter().map(merge).collect();
-    let mut header = Header::new();
+    let mut header = Pairs::new();
     header.pair("general.architecture", 8, &text("llama"));
     header.pair("llama.rope.freq_base", 6, &10_000_f32.to_le_bytes());
     header.array("general.languages", 8, &[text("en")]);
@@ -90,7 +91,7 @@ fn read(bytes: &[u8]) -> Result<Tokenizer, TokenizerError> {
 
 #[test]
 fn a_gguf_header_gives_the_ids_of_its_tokenizer_json() {
-    let golden: Value = serde_json::from_slice(&std::fs::read(reference("ids.json")).unwrap()).unwrap();
+    let golden: Json = serde_json::from_slice(&std::fs::read(reference("ids.json")).unwrap()).unwrap();
     for (name, pre) in [("gpt2", "gpt-2"), ("llama3", "llama-bpe"), ("smollm2", "smollm"), ("qwen2", "qwen2")] {
         let file = Tokenizer::load(reference(&format!("{name}.json"))).unwrap();
         let ours = read(&header(&format!("{name}.json"), pre)).unwrap();
@@ -145,7 +146,7 @@ fn what_a_header_claims_is_not_believed() {
 #[test]
 fn other_kinds_of_tokenizers_are_named() {
     let with = |model: &str, pre: Option<&str>| {
-        let mut header = Header::new();
+        let mut header = Pairs::new();
         header.pair("tokenizer.ggml.model", 8, &text(model));
         if let Some(pre) = pre {
             header.pair("tokenizer.ggml.pre", 8, &text(pre));
@@ -157,6 +158,70 @@ fn other_kinds_of_tokenizers_are_named() {
     assert!(with("llama", None).contains("SentencePiece"));
     assert!(with("gpt2", None).contains("tokenizer.ggml.pre"));
     assert!(with("gpt2", Some("tekken")).contains("\"tekken\""));
+}
+
+#[test]
+fn what_is_written_for_llama_cpp_is_the_same_tokenizer() {
+    for name in ["gpt2", "llama3", "smollm2", "qwen2"] {
+        let ours = Tokenizer::load(reference(&format!("{name}.json"))).unwrap();
+        let n_ids = ours.vocab_size() + 3; // A model's table may be larger.
+        let bytes = Header::to_bytes(&ours.to_gguf(n_ids).unwrap(), &[]).unwrap();
+        let again = read(&bytes).unwrap();
+        assert_eq!((again.merges(), again.special_tokens()), (ours.merges(), ours.special_tokens()), "{name}");
+        assert_eq!(again.vocab_size(), ours.vocab_size());
+        let text = "In 1999, don't <tool_call> e\u{301}\n  of 12345 lamps!";
+        assert_eq!(again.encode(text), ours.encode(text), "{name}");
+        assert_eq!(again.wrap(&[5]), ours.wrap(&[5]), "{name}");
+        let Value::Texts(tokens) =
+            &Header::read(&*bytes, bytes.len() as u64).unwrap().metadata["tokenizer.ggml.tokens"]
+        else {
+            panic!("no tokens")
+        };
+        assert_eq!(tokens.len(), n_ids);
+    }
+}
+
+#[test]
+fn a_way_to_cut_text_without_a_name_is_refused() {
+    let config = TrainConfig { pretokenizer: "gpt2+digits3".parse().unwrap(), ..TrainConfig::with_vocab_size(300) };
+    let tokenizer = Tokenizer::train(&["a few words"], &config).unwrap();
+    let error = tokenizer.to_gguf(300).unwrap_err();
+    assert!(error.contains("ByThree") && error.contains("SmolLM2's"), "{error}");
+}
+
+#[test]
+fn every_kind_of_value_and_tensor_comes_back() {
+    let pairs: Vec<(String, Value)> = [
+        ("flag", Value::Flag(true)),
+        ("small", Value::Integer(7)),
+        ("negative", Value::Integer(-7)),
+        ("large", Value::Integer(1 << 40)),
+        ("number", Value::Number(0.5)),
+        ("text", Value::Text("ä".to_owned())),
+        ("texts", Value::Texts(vec!["a".to_owned(), String::new()])),
+        ("integers", Value::Integers(vec![3, -1])),
+        ("numbers", Value::Numbers(vec![0.25, f32::MIN])),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .to_vec();
+    let tensor = |name: &str| TensorInfo { name: name.to_owned(), dims: vec![3, 2], kind: 1, offset: 64 };
+    let bytes = Header::to_bytes(&pairs, &[tensor("b"), tensor("a")]).unwrap();
+    let header = Header::read(&*bytes, bytes.len() as u64).unwrap();
+    assert_eq!(header.metadata, pairs.iter().cloned().collect());
+    assert_eq!((header.tensors, header.n_bytes), (vec![tensor("b"), tensor("a")], bytes.len() as u64));
+
+    let refused = |pairs: &[(String, Value)], tensors: &[TensorInfo]| {
+        let bytes = Header::to_bytes(pairs, tensors).unwrap();
+        Header::read(&*bytes, bytes.len() as u64).unwrap_err().to_string()
+    };
+    let twice = [pairs[0].clone(), pairs[0].clone()];
+    assert_eq!(refused(&twice, &[]), "the key \"flag\" is there twice");
+    assert_eq!(refused(&[], &[tensor("a"), tensor("a")]), "tensor \"a\" is there twice");
+    for n_dims in [0, 5] {
+        let said = refused(&[], &[TensorInfo { dims: vec![1; n_dims], ..tensor("a") }]);
+        assert!(said.contains(&format!("has {n_dims} dimensions")), "{said}");
+    }
+    assert!(Header::to_bytes(&[("x".to_owned(), Value::Other)], &[]).is_err());
 }
 
 proptest! {
@@ -181,7 +246,7 @@ fn smollm2_gives_its_published_ids_when_the_file_is_there() {
     let Some(file) = std::env::var_os("SMOLLM2_GGUF") else { return };
     let ours = Tokenizer::load_gguf(&file).unwrap();
     assert_eq!((ours.vocab_size(), ours.merges().len()), (49_152, 48_900));
-    let rows: Vec<Value> =
+    let rows: Vec<Json> =
         serde_json::from_slice(&std::fs::read(Path::new(&file).with_extension("ids.json")).unwrap()).unwrap();
     for row in rows {
         let expected: Vec<u32> = serde_json::from_value(row["ids"].clone()).unwrap();

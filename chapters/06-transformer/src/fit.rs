@@ -24,10 +24,22 @@ pub(crate) fn check_fit(family: Family, config: &ModelConfig, weights: &MappedWe
         .collect();
     let unknown: BTreeSet<&str> =
         weights.names().filter(|name| !wanted.contains_key(*name) && !is_redundant(name, family, config)).collect();
+    compare(&wanted, |name| weights.shape(name), &unknown)
+}
+
+/// The same of any file, from the shapes that are wanted and those that are found.
+///
+/// # Errors
+/// As [`check_fit`].
+pub(crate) fn compare<'a>(
+    wanted: &BTreeMap<String, Vec<usize>>,
+    found: impl Fn(&str) -> Option<&'a [usize]>,
+    unknown: &BTreeSet<&str>,
+) -> Result<()> {
     let mut problems = Vec::new();
-    for (name, shape) in &wanted {
-        match weights.shape(name) {
-            None => problems.push(format!("{name} is missing{}", nearest(name, &unknown))),
+    for (name, shape) in wanted {
+        match found(name) {
+            None => problems.push(format!("{name} is missing{}", nearest(name, unknown))),
             Some(found) if found != shape => {
                 problems.push(format!("{name} has shape {found:?}, the model wants {shape:?}"));
             }

@@ -131,7 +131,7 @@ pub(crate) fn config_json(
 }
 
 /// Which layers a family gives biases.
-fn biases(family: Family) -> Biases {
+pub(crate) fn biases(family: Family) -> Biases {
     match family {
         Family::Gpt2 => Biases::All,
         Family::Qwen2 => Biases::Qkv,

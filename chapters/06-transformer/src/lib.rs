@@ -14,6 +14,7 @@
 //! | [`safetensors_file`] | weights on disk, mapped into memory |
 //! | [`inspect`] | attention maps, the logit lens, neighbours of a token |
 //! | [`checkpoint`] | a model folder that Hugging Face's tools open, and back |
+//! | [`mod@gguf`] | a model in one file for llama.cpp, quantised or not, and back |
 //!
 //! `cargo run --release -- chapter 6` runs [`tour()`].
 
@@ -23,6 +24,7 @@ pub mod block;
 pub mod checkpoint;
 pub mod config;
 mod fit;
+pub mod gguf;
 pub mod hugging_face;
 pub mod inspect;
 pub mod linear;
@@ -37,6 +39,7 @@ pub use accounting::{flops_per_token, n_parameters};
 pub use architecture::{Architecture, Biases, FeedForwardKind, NormKind, Positions};
 pub use block::{AttentionBranch, FeedForwardBranch};
 pub use config::ModelConfig;
+pub use gguf::GgufFile;
 pub use linear::Linear;
 pub use llama_branches::{LlamaAttention, LlamaFeedForward};
 pub use model::Transformer;

@@ -121,7 +121,7 @@ impl MappedWeights {
 /// Mapping is unsafe because the bytes change, or the process dies of a bus error, if someone else writes to the file or cuts it short
 /// meanwhile. Files of weights are never changed in place: a new one is renamed over the old one, which stays as it was for whoever maps it.
 #[allow(unsafe_code)]
-fn map(path: &Path) -> std::io::Result<Mmap> {
+pub(crate) fn map(path: &Path) -> std::io::Result<Mmap> {
     let file = File::open(path)?;
     // SAFETY: see above.
     unsafe { Mmap::map(&file) }

@@ -1,0 +1,95 @@
+//! `llm import` and `llm export`: what goes out comes in again, and wrong requests are said to be wrong.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use candle_core::Device;
+use serde_json::{Value, json};
+use tokenizer::{Tokenizer, TrainConfig};
+use transformer::{ModelConfig, Transformer};
+
+fn llm(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_llm")).args(arguments).output().unwrap()
+}
+
+fn done(arguments: &[&str]) -> String {
+    let output = llm(arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = llm(arguments);
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// A small chat model with more ids than tokens.
+fn model(folder: &Path) {
+    let tokenizer = Tokenizer::train(&["a few words, and a few more"], &TrainConfig::with_vocab_size(270)).unwrap();
+    let sizes: ModelConfig = serde_json::from_value(json!({
+        "vocab_size": 288, "d_model": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "d_ff": 64, "max_seq_len": 32,
+    }))
+    .unwrap();
+    Transformer::new(sizes, 3, &Device::Cpu).unwrap().save(folder, Some(0), Some(1)).unwrap();
+    tokenizer.save(folder.join("tokenizer.json")).unwrap();
+    let config = json!({
+        "bos_token": {"content": "<|endoftext|>"}, "eos_token": "<|end|>", "chat_template": "{{ messages[0]['content'] }}"
+    });
+    fs::write(folder.join("tokenizer_config.json"), config.to_string()).unwrap();
+}
+
+fn read(folder: &Path, file: &str) -> Value {
+    serde_json::from_slice(&fs::read(folder.join(file)).unwrap()).unwrap()
+}
+
+#[test]
+fn a_model_that_goes_out_comes_in_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (source, gguf, back, again) = (at("source"), at("a.gguf"), at("back"), at("again"));
+    model(Path::new(&source));
+    done(&["export", "--model", &source, "--gguf", &gguf, "--type", "f32"]);
+    let said = done(&["import", &gguf, "--out", &back]);
+    assert!(said.contains("a chat model of"), "{said}");
+    done(&["export", "--model", &back, "--hf", &again]);
+    let (source, again) = (Path::new(&source), Path::new(&again));
+    assert_eq!(fs::read(source.join("model.safetensors")).unwrap(), fs::read(again.join("model.safetensors")).unwrap());
+    assert_eq!(read(source, "config.json"), read(again, "config.json"));
+    let tokenizers = [source, again].map(|folder| Tokenizer::load(folder.join("tokenizer.json")).unwrap());
+    assert_eq!(tokenizers[0].merges(), tokenizers[1].merges());
+    assert_eq!(tokenizers[0].special_tokens(), tokenizers[1].special_tokens());
+    let config = read(again, "tokenizer_config.json");
+    assert_eq!(config["chat_template"], "{{ messages[0]['content'] }}");
+    assert_eq!((&config["bos_token"], &config["eos_token"]), (&json!("<|endoftext|>"), &json!("<|end|>")));
+    let generation = read(again, "generation_config.json");
+    let id = |token: &str| json!(tokenizers[0].id_of(token));
+    assert_eq!(generation["bos_token_id"], id("<|endoftext|>"));
+    assert_eq!(generation["eos_token_id"], id("<|end|>"));
+}
+
+#[test]
+fn wrong_requests_name_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (source, gguf) = (at("source"), at("a.gguf"));
+    model(Path::new(&source));
+    fs::write(&gguf, "mine").unwrap();
+
+    let (code, said) = refused(&["export", "--model", &source, "--gguf", &gguf]);
+    assert!(code == Some(2) && said.contains("a.gguf exists") && said.contains("--force"), "{code:?} {said}");
+    assert_eq!(fs::read(&gguf).unwrap(), b"mine");
+    let (code, said) = refused(&["import", &gguf, "--out", &at("new")]);
+    assert!(code == Some(1) && said.contains("does not begin with GGUF") && said.contains("a.gguf"), "{code:?} {said}");
+    done(&["export", "--model", &source, "--gguf", &gguf, "--type", "q4_0", "--force"]);
+
+    let (code, said) = refused(&["import", &gguf, "--out", &source]);
+    assert!(code == Some(2) && said.contains("source exists"), "{code:?} {said}");
+    let (code, said) = refused(&["export", "--model", &source, "--gguf", &at("b.gguf"), "--type", "q3"]);
+    assert!(code == Some(2) && said.contains("f32, f16, q8_0, q4_0"), "{code:?} {said}");
+    let (code, said) = refused(&["export", "--model", &source]);
+    assert!(code == Some(2) && said.contains("--gguf") && said.contains("--hf"), "{code:?} {said}");
+    let (code, said) = refused(&["import", "owner/name", "--out", &at("new")]);
+    assert!(code == Some(2) && said.contains("hf download owner/name --local-dir DIR"), "{code:?} {said}");
+}
