@@ -8,8 +8,7 @@ use candle_core::{Device, Tensor};
 use tensors::difference;
 use transformer::{ModelConfig, Transformer, n_parameters};
 
-use crate::sampler::candidates;
-use crate::{KvCache, Limits, Sampler, Sampling, generate};
+use crate::{Cuts, KvCache, Limits, Sampler, Sampling, candidates, generate};
 
 /// Prints the tour. Takes a second or two.
 ///
@@ -32,7 +31,7 @@ fn temperature(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== temperature ==")?;
     writeln!(out, "The doors are ...{}", WORDS.map(|word| format!("{word:>8}")).concat())?;
     for temperature in [0.25, 1.0, 2.0] {
-        let mut row = candidates(&LOGITS, temperature, None, 1.0);
+        let mut row = candidates(&LOGITS, temperature, Cuts::NONE);
         row.sort_by_key(|(token, _)| *token);
         let cells: String = row.iter().map(|(_, p)| format!("{p:>8.3}")).collect();
         writeln!(out, "temperature {temperature:<5}{cells}")?;
@@ -45,7 +44,7 @@ fn cuts(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== top-k and top-p ==")?;
     for (top_k, top_p) in [(None, 1.0), (Some(2), 1.0), (None, 0.9), (None, 0.5)] {
         let kept: Vec<&str> =
-            candidates(&LOGITS, 1.0, top_k, top_p).iter().map(|(token, _)| WORDS[*token as usize]).collect();
+            candidates(&LOGITS, 1.0, Cuts { top_k, top_p, min_p: 0.0 }).iter().map(|(token, _)| WORDS[*token as usize]).collect();
         let top_k = top_k.map_or("all".to_string(), |k: usize| k.to_string());
         writeln!(out, "top_k {top_k:>3}, top_p {top_p:<3}: {}", kept.join(", "))?;
     }
