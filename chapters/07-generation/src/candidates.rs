@@ -56,11 +56,9 @@ fn keep_top_p(tokens: &mut Vec<(u32, f64)>, top_p: f64) {
     tokens.truncate(last.map_or(tokens.len(), |last| last + 1));
 }
 
-/// `tokens` are sorted, most likely first.
+/// Weights are relative to the most likely token, which has 1.
 fn keep_min_p(tokens: &mut Vec<(u32, f64)>, min_p: f64) {
-    let Some(&(_, largest)) = tokens.first() else { return };
-    let n_kept = tokens.partition_point(|(_, weight)| *weight >= min_p * largest);
-    tokens.truncate(n_kept);
+    tokens.retain(|(_, weight)| *weight >= min_p);
 }
 
 fn sum(tokens: &[(u32, f64)]) -> f64 {

@@ -12,12 +12,14 @@
 //! | [`generator`] | the same for one text, as an iterator |
 //! | [`stop_strings`] | strings that end a text, across the borders of tokens |
 //! | [`text_stream`] | tokens to text that can be shown at once |
+//! | [`completion`] | requests to texts: all of the above together |
 //!
 //! `cargo run --release -- chapter 7` runs [`tour()`].
 
 pub mod batch;
 pub mod cache;
 pub mod candidates;
+pub mod completion;
 pub mod generator;
 pub mod log_probs;
 pub mod penalties;
@@ -30,6 +32,7 @@ pub mod tour;
 pub use batch::{BatchGenerator, Event, FinishReason, Outcome, Request};
 pub use cache::KvCache;
 pub use candidates::candidates;
+pub use completion::{Completion, Completions};
 pub use generator::{Generator, Limits, generate};
 pub use log_probs::LogProbs;
 pub use penalties::{History, Penalties};

@@ -9,6 +9,7 @@ use crate::{Limits, StopStrings};
 /// The text of one answer as its tokens come.
 #[derive(Debug, Clone)]
 pub struct TextStream<'t> {
+    tokenizer: &'t Tokenizer,
     decoder: DecodeStream<'t>,
     stops: StopStrings,
 }
@@ -22,7 +23,7 @@ impl<'t> TextStream<'t> {
     /// If one of the strings is empty.
     pub fn new(tokenizer: &'t Tokenizer, stops: &[String], limits: &mut Limits) -> Result<Self> {
         limits.stop_tokens.extend(special_tokens(tokenizer, stops));
-        Ok(Self { decoder: tokenizer.decode_stream(), stops: StopStrings::new(stops.to_vec())? })
+        Ok(Self { tokenizer, decoder: tokenizer.decode_stream(), stops: StopStrings::new(stops.to_vec())? })
     }
 
     /// The text that can be shown after `id`, if there is any.
@@ -36,9 +37,10 @@ impl<'t> TextStream<'t> {
     }
 
     /// What was held back, once there are no more tokens.
-    pub fn finish(mut self) -> String {
+    pub fn finish(&mut self) -> String {
+        let decoder = std::mem::replace(&mut self.decoder, self.tokenizer.decode_stream());
         // An unfinished character may still be part of a stop string, if that has a `�`.
-        let last = self.decoder.finish().map_or(String::new(), |piece| self.stops.push(&piece));
+        let last = decoder.finish().map_or(String::new(), |piece| self.stops.push(&piece));
         last + &self.stops.finish()
     }
 }
