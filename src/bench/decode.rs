@@ -13,7 +13,8 @@ use generation::{Generator, Limits, Sampler, Sampling};
 use pretraining::median;
 use serde::Serialize;
 use transformer::{
-    AttentionBranch, AttentionLayout, FeedForwardBranch, ModelConfig, Ops, Transformer, Weight, n_parameters,
+    Architecture, AttentionBranch, AttentionLayout, FeedForwardBranch, ModelConfig, Ops, Transformer, Weight,
+    n_parameters,
 };
 
 use super::peak::peak_bandwidth;
@@ -46,7 +47,8 @@ impl ModelShape {
             d_ff,
             max_seq_len: 8_192,
             rope_theta: 100_000.0,
-            rms_norm_eps: 1e-5,
+            norm_eps: 1e-5,
+            architecture: Architecture::LLAMA,
             tie_embeddings: true,
             init_std: 0.04,
         }
@@ -241,7 +243,8 @@ mod tests {
             d_ff: 24,
             max_seq_len: 16,
             rope_theta: 10_000.0,
-            rms_norm_eps: 1e-5,
+            norm_eps: 1e-5,
+            architecture: Architecture::LLAMA,
             tie_embeddings,
             init_std: 0.3,
         }

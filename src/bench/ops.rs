@@ -102,7 +102,7 @@ fn cases(sizes: OpSizes, rope: &Rope) -> Result<Vec<Case<'_>>> {
             name: "attention",
             inputs: vec![stream("q", d_model)?, stream("k", kv_width)?, stream("v", kv_width)?],
             run: Box::new(move |ops, inputs| {
-                let layout = AttentionLayout { layer: 0, n_heads, n_kv_heads, rope };
+                let layout = AttentionLayout { layer: 0, n_heads, n_kv_heads, rope: Some(rope), window: None };
                 let [q, k, v] = [0, 1, 2].map(|i: usize| inputs[i].as_tensor());
                 ops.attention(q, k, v, layout, &mut NoStore)
             }),

@@ -9,7 +9,7 @@ use kernels::training_memory::{StepSizes, TrainingMemory};
 use pretraining::median;
 use serde::{Deserialize, Serialize};
 use training::{MicroLoss, Schedule, Task, TrainConfig, Utilisation, next_token_loss};
-use transformer::{ModelConfig, Transformer, n_parameters};
+use transformer::{Architecture, ModelConfig, Transformer, n_parameters};
 
 use super::BYTES_PER_MB;
 use super::peak::peak_flops;
@@ -73,7 +73,8 @@ impl StepShape {
             d_ff: self.d_ff,
             max_seq_len: self.seq_len,
             rope_theta: 10_000.0,
-            rms_norm_eps: 1e-5,
+            norm_eps: 1e-5,
+            architecture: Architecture::LLAMA,
             tie_embeddings: false,
             init_std: 0.02,
         }

@@ -3,7 +3,7 @@
 //! | file | concept |
 //! |---|---|
 //! | [`softmax`](mod@softmax) | scores to weights that sum to one, without overflow |
-//! | [`mask`] | who may look at whom: the causal mask |
+//! | [`mask`] | who may look at whom: the causal mask, windows, padding |
 //! | [`scaled_dot_product`] | softmax(QKᵀ/√d)·V, for many heads and for grouped queries |
 //! | [`heads`] | one wide vector as several heads, and back |
 //! | [`rope`] | rotary positions: rotate queries and keys by their position |
@@ -21,8 +21,8 @@ pub mod store;
 pub mod tour;
 
 pub use heads::{merge_heads, split_heads};
-pub use mask::causal_mask;
-pub use rope::Rope;
+pub use mask::{causal_mask, visible_mask};
+pub use rope::{Rope, RopeScaling};
 pub use scaled_dot_product::{Masking, attention_weights, scaled_dot_product_attention};
 pub use softmax::softmax;
 pub use store::{KeyValueStore, NoStore};

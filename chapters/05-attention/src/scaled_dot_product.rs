@@ -8,16 +8,23 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::{causal_mask, softmax};
+use crate::{causal_mask, softmax, visible_mask};
 
 // ANCHOR: masking
 /// Who may look at whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Masking {
+pub enum Masking<'a> {
     /// Every query sees every key (encoders; not used by language models).
     Full,
     /// A query sees itself and what comes before it. The queries are the last positions of the keys.
     Causal,
+    /// Causal, with less to see: see [`visible_mask`].
+    Restricted {
+        /// How far back a query sees, itself counted.
+        window: Option<usize>,
+        /// For each sequence, how many of its first positions are padding.
+        padding: Option<&'a [usize]>,
+    },
 }
 // ANCHOR_END: masking
 
@@ -28,7 +35,7 @@ pub enum Masking {
 ///
 /// # Errors
 /// If the shapes do not fit or `n_kv_heads` does not divide `n_heads`.
-pub fn attention_weights(q: &Tensor, k: &Tensor, masking: Masking) -> Result<Tensor> {
+pub fn attention_weights(q: &Tensor, k: &Tensor, masking: Masking<'_>) -> Result<Tensor> {
     let (batch, n_heads, q_len, head_dim) = q.dims4()?;
     let (_batch, n_kv_heads, kv_len, _head_dim) = k.dims4()?;
     if n_kv_heads == 0 || !n_heads.is_multiple_of(n_kv_heads) {
@@ -47,6 +54,10 @@ pub fn attention_weights(q: &Tensor, k: &Tensor, masking: Masking) -> Result<Ten
             let mask = causal_mask(q_len, kv_len, q.device())?.to_dtype(q.dtype())?;
             scores.broadcast_add(&mask)?
         }
+        Masking::Restricted { window, padding } => {
+            let mask = visible_mask(q_len, kv_len, window, padding, q.device())?.to_dtype(q.dtype())?;
+            scores.broadcast_add(&mask)?
+        }
     };
     softmax(&scores)
 }
@@ -59,7 +70,7 @@ pub fn attention_weights(q: &Tensor, k: &Tensor, masking: Masking) -> Result<Ten
 ///
 /// # Errors
 /// As [`attention_weights`].
-pub fn scaled_dot_product_attention(q: &Tensor, k: &Tensor, v: &Tensor, masking: Masking) -> Result<Tensor> {
+pub fn scaled_dot_product_attention(q: &Tensor, k: &Tensor, v: &Tensor, masking: Masking<'_>) -> Result<Tensor> {
     let (batch, n_heads, q_len, head_dim) = q.dims4()?;
     let (_batch, n_kv_heads, kv_len, _head_dim) = v.dims4()?;
     let weights = attention_weights(q, k, masking)?;

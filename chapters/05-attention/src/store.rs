@@ -26,6 +26,11 @@ pub trait KeyValueStore {
         true
     }
 
+    /// For each sequence, how many of its first positions are padding that no query may look at; `None`: no sequence has any.
+    fn padding(&self) -> Option<&[usize]> {
+        None
+    }
+
     /// Whether nothing is remembered.
     fn is_empty(&self) -> bool {
         self.len() == 0

@@ -1,21 +1,20 @@
-//! One block: attention moves information between positions, SwiGLU works on each position by itself; both read a normalised copy
-//! of the residual stream and add to it.
+//! One block: attention moves information between positions, a small network works on each position by itself; both read a normalised copy
+//! of the residual stream and add to it. With the parts of a Llama:
 //!
 //! $$h = x + W_o\,\operatorname{attention}(\operatorname{norm}(x)), \qquad
 //!   y = h + W_{down}\left(\operatorname{silu}(W_{gate} z) \odot W_{up} z\right), \quad z = \operatorname{norm}(h).$$
 //! Normalising inside the branch ("pre-norm", Xiong et al. 2020, arXiv 2002.04745) leaves the sum itself untouched, so gradients reach
 //! every layer directly. SwiGLU: Shazeer 2020, arXiv 2002.05202. RMSNorm: Zhang and Sennrich 2019, arXiv 1910.07467.
 
-use attention::{KeyValueStore, Rope};
+use attention::KeyValueStore;
 use candle_core::{Result, Tensor};
 
-use crate::{AttentionLayout, ModelConfig, Ops, Weight};
+use crate::{Architecture, AttentionLayout, FeedForwardKind, Linear, Norm, NormKind, Ops, Weight};
 
 // ANCHOR: block
-/// One block, each matrix as `(d_out, d_in)`.
+/// One block.
 #[derive(Debug, Clone)]
 pub struct Block {
-    layer: usize,
     attention: AttentionBranch,
     feed_forward: FeedForwardBranch,
 }
@@ -23,29 +22,31 @@ pub struct Block {
 /// The weights of a block that let positions look at each other.
 #[derive(Debug, Clone)]
 pub struct AttentionBranch {
-    /// `(d_model)`.
-    pub norm: Weight,
-    /// `(d_model, d_model)`.
-    pub q: Weight,
+    /// Of the stream, `(d_model)`.
+    pub norm: Norm,
+    /// `(q_width, d_model)`.
+    pub q: Linear,
     /// `(kv_width, d_model)`.
-    pub k: Weight,
+    pub k: Linear,
     /// `(kv_width, d_model)`.
-    pub v: Weight,
-    /// `(d_model, d_model)`.
-    pub o: Weight,
+    pub v: Linear,
+    /// `(d_model, q_width)`.
+    pub o: Linear,
+    /// Gains `(head_dim)` of an RMSNorm of every head of the queries and one of the keys.
+    pub qk_norm: Option<(Weight, Weight)>,
 }
 
 /// The weights of a block that work on each position by itself.
 #[derive(Debug, Clone)]
 pub struct FeedForwardBranch {
-    /// `(d_model)`.
-    pub norm: Weight,
+    /// Of the stream, `(d_model)`.
+    pub norm: Norm,
+    /// `(d_ff, d_model)`; without it the network is GELU's.
+    pub gate: Option<Linear>,
     /// `(d_ff, d_model)`.
-    pub gate: Weight,
-    /// `(d_ff, d_model)`.
-    pub up: Weight,
+    pub up: Linear,
     /// `(d_model, d_ff)`.
-    pub down: Weight,
+    pub down: Linear,
 }
 
 impl Block {
@@ -53,13 +54,11 @@ impl Block {
     pub(crate) fn forward(
         &self,
         x: &Tensor,
-        config: &ModelConfig,
+        eps: f64,
         ops: &dyn Ops,
-        rope: &Rope,
+        layout: AttentionLayout,
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
-        let ModelConfig { n_heads, n_kv_heads, rms_norm_eps: eps, .. } = *config;
-        let layout = AttentionLayout { layer: self.layer, n_heads, n_kv_heads, rope };
         let x = ops.attention_branch(x, &self.attention, eps, layout, store)?;
         ops.feed_forward_branch(&x, &self.feed_forward, eps)
     }
@@ -78,45 +77,124 @@ impl AttentionBranch {
         layout: AttentionLayout,
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
-        let normed = ops.rms_norm(x, &self.norm, eps)?;
-        let q = ops.linear(&normed, &self.q)?; // (batch, seq_len, d_model)
-        let k = ops.linear(&normed, &self.k)?; // (batch, seq_len, kv_width)
-        let v = ops.linear(&normed, &self.v)?; // (batch, seq_len, kv_width)
-        let attended = ops.attention(&q, &k, &v, layout, store)?; // (batch, seq_len, d_model)
-        x + ops.linear(&attended, &self.o)?
+        let normed = self.norm.forward(ops, x, eps)?;
+        let mut q = self.q.forward(ops, &normed)?; // (batch, seq_len, q_width)
+        let mut k = self.k.forward(ops, &normed)?; // (batch, seq_len, kv_width)
+        let v = self.v.forward(ops, &normed)?; // (batch, seq_len, kv_width)
+        if let Some((q_gain, k_gain)) = &self.qk_norm {
+            q = norm_heads(ops, &q, q_gain, eps)?;
+            k = norm_heads(ops, &k, k_gain, eps)?;
+        }
+        let attended = ops.attention(&q, &k, &v, layout, store)?; // (batch, seq_len, q_width)
+        x + self.o.forward(ops, &attended)?
     }
 }
 
+/// RMSNorm of every head of `x` `(batch, seq_len, n_heads · head_dim)`, with one `gain` `(head_dim)` for all; shape as `x`.
+fn norm_heads(ops: &(impl Ops + ?Sized), x: &Tensor, gain: &Weight, eps: f64) -> Result<Tensor> {
+    let (batch, seq_len, width) = x.dims3()?;
+    let head_dim = gain.tensor.elem_count();
+    let heads = x.reshape((batch, seq_len * width / head_dim, head_dim))?;
+    ops.rms_norm(&heads, gain, eps)?.reshape((batch, seq_len, width))
+}
+
 impl FeedForwardBranch {
-    /// `x` plus what SwiGLU adds to it, `(batch, seq_len, d_model)`: the definition, on any operations.
+    /// `x` plus what the network adds to it, `(batch, seq_len, d_model)`: the definition, on any operations.
     ///
     /// # Errors
     /// If the shapes do not fit.
     pub fn compose(&self, ops: &(impl Ops + ?Sized), x: &Tensor, eps: f64) -> Result<Tensor> {
-        let normed = ops.rms_norm(x, &self.norm, eps)?;
-        let inner = ops.swiglu(&ops.linear(&normed, &self.gate)?, &ops.linear(&normed, &self.up)?)?; // (batch, seq_len, d_ff)
-        x + ops.linear(&inner, &self.down)?
+        let normed = self.norm.forward(ops, x, eps)?;
+        let up = self.up.forward(ops, &normed)?; // (batch, seq_len, d_ff)
+        let inner = match &self.gate {
+            Some(gate) => ops.swiglu(&gate.forward(ops, &normed)?, &up)?,
+            None => ops.gelu(&up)?,
+        };
+        x + self.down.forward(ops, &inner)?
     }
 }
 // ANCHOR_END: block
 
+/// How a weight is found by its name.
+pub(crate) type Find<'a> = dyn Fn(&str) -> Result<Weight> + 'a;
+
 impl Block {
     /// Reads the weights of block `layer` by name.
-    pub(crate) fn new(layer: usize, weight: &dyn Fn(&str) -> Result<Weight>) -> Result<Self> {
-        let of = |part: &str| weight(&format!("layers.{layer}.{part}"));
+    pub(crate) fn new(layer: usize, architecture: &Architecture, find: &Find<'_>) -> Result<Self> {
+        let name = |part: &str| format!("layers.{layer}.{part}");
+        let norm = |part: &str| Norm::find(&name(part), architecture.norm, find);
+        let linear = |part: &str, has_bias: bool| Linear::find(&name(part), has_bias, find);
+        let (on_qkv, on_the_rest) = (architecture.biases.on_qkv(), architecture.biases.on_the_rest());
+        let qk_norm = match architecture.qk_norm {
+            true => Some((find(&name("attention.q_norm"))?, find(&name("attention.k_norm"))?)),
+            false => None,
+        };
         let attention = AttentionBranch {
-            norm: of("attention_norm")?,
-            q: of("attention.q")?,
-            k: of("attention.k")?,
-            v: of("attention.v")?,
-            o: of("attention.o")?,
+            norm: norm("attention_norm")?,
+            q: linear("attention.q", on_qkv)?,
+            k: linear("attention.k", on_qkv)?,
+            v: linear("attention.v", on_qkv)?,
+            o: linear("attention.o", on_the_rest)?,
+            qk_norm,
+        };
+        let gate = match architecture.feed_forward {
+            FeedForwardKind::SwiGlu => Some(linear("mlp.gate", on_the_rest)?),
+            FeedForwardKind::Gelu => None,
         };
         let feed_forward = FeedForwardBranch {
-            norm: of("mlp_norm")?,
-            gate: of("mlp.gate")?,
-            up: of("mlp.up")?,
-            down: of("mlp.down")?,
+            norm: norm("mlp_norm")?,
+            gate,
+            up: linear("mlp.up", on_the_rest)?,
+            down: linear("mlp.down", on_the_rest)?,
         };
-        Ok(Self { layer, attention, feed_forward })
+        Ok(Self { attention, feed_forward })
+    }
+}
+
+impl Norm {
+    /// The norm whose gain has this name.
+    pub(crate) fn find(name: &str, kind: NormKind, find: &Find<'_>) -> Result<Self> {
+        let bias = match kind {
+            NormKind::RmsNorm => None,
+            NormKind::LayerNorm => Some(find(&format!("{name}.bias"))?),
+        };
+        Ok(Self { gain: find(name)?, bias })
+    }
+}
+
+impl Linear {
+    /// The layer whose matrix has this name.
+    fn find(name: &str, has_bias: bool, find: &Find<'_>) -> Result<Self> {
+        let bias = if has_bias { Some(find(&format!("{name}.bias"))?) } else { None };
+        Ok(Self { weight: find(name)?, bias })
+    }
+}
+
+impl AttentionBranch {
+    /// All weights.
+    pub fn weights(&self) -> Vec<&Weight> {
+        let layers = [&self.q, &self.k, &self.v, &self.o];
+        let of_heads = self.qk_norm.iter().flat_map(|(q, k)| [q, k]);
+        self.norm.weights().chain(layers.into_iter().flat_map(Linear::weights)).chain(of_heads).collect()
+    }
+}
+
+impl FeedForwardBranch {
+    /// All weights.
+    pub fn weights(&self) -> Vec<&Weight> {
+        let layers = self.gate.iter().chain([&self.up, &self.down]);
+        self.norm.weights().chain(layers.flat_map(Linear::weights)).collect()
+    }
+}
+
+impl Norm {
+    fn weights(&self) -> impl Iterator<Item = &Weight> {
+        std::iter::once(&self.gain).chain(&self.bias)
+    }
+}
+
+impl Linear {
+    fn weights(&self) -> impl Iterator<Item = &Weight> {
+        std::iter::once(&self.weight).chain(&self.bias)
     }
 }

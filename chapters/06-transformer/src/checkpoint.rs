@@ -1,18 +1,21 @@
-//! A model folder in Hugging Face's layout: `config.json` and `model.safetensors`, which transformers, vLLM and llama.cpp's
-//! converter open.
+//! A model folder in Hugging Face's layout: `config.json` and `model.safetensors`, or several such files and their index, which transformers,
+//! vLLM and llama.cpp's converter open.
 //!
 //! Files are written under a temporary name and renamed when they are complete and flushed, so that a killed process leaves either the
 //! old file or the new one. Reading refuses what does not fit: weights that are missing, unknown or of another shape are named.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::path::Path;
 
 use candle_core::{DType, Device, Error, Result, Tensor};
 use tensors::Parameters;
 
-use crate::hugging_face::{LlamaJson, hugging_face_name};
+use crate::fit::check_fit;
+use crate::hugging_face::{Family, config_json, names, parse_config};
 use crate::model::parameter_shapes;
+use crate::safetensors_file::MappedWeights;
+pub use crate::safetensors_file::{read_safetensors, write_safetensors};
 use crate::{ModelConfig, Transformer};
 
 /// The configuration's file.
@@ -21,114 +24,158 @@ pub const CONFIG_FILE: &str = "config.json";
 pub const WEIGHTS_FILE: &str = "model.safetensors";
 /// The map from tensor to file of a model whose weights are split.
 pub const INDEX_FILE: &str = "model.safetensors.index.json";
+/// The most bytes in one file of weights; what is larger is split.
+pub const MAX_FILE_BYTES: usize = 5_000_000_000;
 
 // ANCHOR: save
+/// How a model is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Saving {
+    /// The token that begins a text, for the configuration.
+    pub bos_token_id: Option<u32>,
+    /// The token that ends what the model says, for the configuration.
+    pub eos_token_id: Option<u32>,
+    /// The type of the stored numbers: f32, bf16 or f16.
+    pub dtype: DType,
+    /// The most bytes in one file.
+    pub max_file_bytes: usize,
+}
+
 impl Transformer {
-    /// Writes `config.json` and `model.safetensors` into `folder`, which is created. The token that begins a text and the one that ends
-    /// what the model says go into the configuration.
+    /// Writes `config.json` and `model.safetensors` in f32 into `folder`, which is created.
     ///
     /// # Errors
-    /// If the folder cannot be written.
+    /// If the folder cannot be written, or no family has the model's parts.
     pub fn save(&self, folder: &Path, bos_token_id: Option<u32>, eos_token_id: Option<u32>) -> Result<()> {
+        let saving = Saving { bos_token_id, eos_token_id, dtype: DType::F32, max_file_bytes: MAX_FILE_BYTES };
+        self.save_as(folder, saving)
+    }
+
+    /// The same in any way.
+    ///
+    /// # Errors
+    /// As [`Transformer::save`].
+    pub fn save_as(&self, folder: &Path, saving: Saving) -> Result<()> {
+        let Saving { bos_token_id, eos_token_id, dtype, max_file_bytes } = saving;
+        let json = config_json(self.config(), bos_token_id, eos_token_id, dtype)?;
         fs::create_dir_all(folder).map_err(|error| at(folder, "cannot create", error))?;
-        let tensors: HashMap<String, Tensor> =
-            self.parameters().tensors().map(|(name, value)| (hugging_face_name(&name), value)).collect();
-        write_safetensors(&folder.join(WEIGHTS_FILE), &tensors)?;
-        // The index of a split model that was here before would lead to the old weights.
-        let index = folder.join(INDEX_FILE);
-        if index.exists() {
-            fs::remove_file(&index).map_err(|error| at(&index, "cannot remove", error))?;
-        }
-        let config = LlamaJson::from_config(self.config(), bos_token_id, eos_token_id);
-        let json = serde_json::to_string_pretty(&config).map_err(Error::wrap)?;
+        let family = Family::of(self.config())?;
+        let tensors = names::pack(family, self.parameters().tensors())?;
+        let tensors = tensors.into_iter().map(|(name, tensor)| Ok((name, tensor.to_dtype(dtype)?)));
+        write_weights(folder, tensors.collect::<Result<_>>()?, max_file_bytes)?;
         replace_file(&folder.join(CONFIG_FILE), |path| fs::write(path, json.as_bytes()).map_err(Error::wrap))
     }
 
-    /// Reads a model folder.
+    /// Reads a model folder. The weights become f32, whatever they are in the file.
     ///
     /// # Errors
     /// If a file is missing or damaged, or describes another model than the weights; the message names the file.
     pub fn load(folder: &Path, device: &Device) -> Result<Self> {
-        let config = read_config(folder)?;
-        let mut weights = read_weights(folder)?;
-        weights.retain(|name, _| !is_redundant(name, &config));
+        let (family, config) = read_family(folder)?;
+        let weights = map_weights(folder)?;
+        let unusable = |error: Error| at(folder, "cannot use the weights in", error);
+        check_fit(family, &config, &weights).map_err(unusable)?;
         let mut parameters = Parameters::default();
-        for (name, shape) in parameter_shapes(&config) {
-            parameters.insert(&name, &Tensor::zeros(shape, DType::F32, device)?)?;
-            // From their name to ours.
-            if let Some(value) = weights.remove(&hugging_face_name(&name)) {
-                weights.insert(name, value);
-            }
+        for (name, _shape) in parameter_shapes(&config) {
+            let (theirs, kept) = names::theirs(family, &name);
+            let stored = weights.read(names::in_file(family, &theirs, &weights)).map_err(unusable)?;
+            let value = names::unpack(kept, &stored)?.contiguous()?.to_device(device)?;
+            parameters.insert(&name, &value)?;
         }
-        parameters.assign(&weights).map_err(|error| at(folder, "cannot use the weights in", error))?;
         Self::from_parameters(config, parameters)
     }
 }
 // ANCHOR_END: save
-
-/// Whether a file may hold this tensor although the model needs it not: transformers may store a tied head although it is the
-/// embedding, and older versions stored the rotary frequencies, which follow from the configuration.
-fn is_redundant(name: &str, config: &ModelConfig) -> bool {
-    name == "lm_head.weight" && config.tie_embeddings || name.ends_with(".rotary_emb.inv_freq")
-}
 
 /// Reads `config.json` of a model folder.
 ///
 /// # Errors
 /// If it is missing, not JSON, or describes a model of another architecture.
 pub fn read_config(folder: &Path) -> Result<ModelConfig> {
+    read_family(folder).map(|(_, config)| config)
+}
+
+fn read_family(folder: &Path) -> Result<(Family, ModelConfig)> {
     let path = folder.join(CONFIG_FILE);
     let text = fs::read_to_string(&path).map_err(|error| at(&path, "cannot read", error))?;
-    let json: LlamaJson = serde_json::from_str(&text).map_err(|error| at(&path, "cannot understand", error))?;
-    json.to_config().map_err(|error| at(&path, "cannot use", error))
+    parse_config(&text).map_err(|error| at(&path, "cannot use", error))
+}
+
+// ANCHOR: split
+/// Writes weights into one file, or into several and an index, and removes what an earlier model left in the folder: its index would lead to
+/// the old weights, and its files would lie there unused.
+fn write_weights(folder: &Path, tensors: HashMap<String, Tensor>, max_file_bytes: usize) -> Result<()> {
+    let before = read_index(folder).ok().flatten().unwrap_or_default(); // A damaged one lists nothing and will be replaced.
+    let n_bytes = |tensor: &Tensor| tensor.elem_count() * tensor.dtype().size_in_bytes();
+    let total: usize = tensors.values().map(n_bytes).sum();
+    let single = folder.join(WEIGHTS_FILE);
+    let mut written = BTreeSet::new();
+    if total <= max_file_bytes {
+        write_safetensors(&single, &tensors)?;
+        remove(&folder.join(INDEX_FILE))?;
+    } else {
+        let sorted: BTreeMap<String, Tensor> = tensors.into_iter().collect();
+        let mut parts: Vec<HashMap<String, Tensor>> = vec![HashMap::new()];
+        let mut filled = 0;
+        for (name, tensor) in sorted {
+            if filled > 0 && filled + n_bytes(&tensor) > max_file_bytes {
+                parts.push(HashMap::new());
+                filled = 0;
+            }
+            filled += n_bytes(&tensor);
+            if let Some(part) = parts.last_mut() {
+                part.insert(name, tensor);
+            }
+        }
+        let mut weight_map = BTreeMap::new();
+        for (number, part) in parts.iter().enumerate() {
+            let file = format!("model-{:05}-of-{:05}.safetensors", number + 1, parts.len());
+            write_safetensors(&folder.join(&file), part)?;
+            weight_map.extend(part.keys().map(|name| (name.clone(), file.clone())));
+            written.insert(file);
+        }
+        let index = serde_json::json!({"metadata": {"total_size": total}, "weight_map": weight_map}).to_string();
+        replace_file(&folder.join(INDEX_FILE), |path| fs::write(path, index.as_bytes()).map_err(Error::wrap))?;
+        remove(&single)?;
+    }
+    before.difference(&written).try_for_each(|file| remove(&folder.join(file)))
+}
+// ANCHOR_END: split
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(path, "cannot remove", error)),
+        _ => Ok(()),
+    }
 }
 
 /// All tensors of a model folder under their own names, from one file or from those that the index lists.
-fn read_weights(folder: &Path) -> Result<HashMap<String, Tensor>> {
-    let index = folder.join(INDEX_FILE);
-    if !index.exists() {
-        return read_safetensors(&folder.join(WEIGHTS_FILE));
+fn map_weights(folder: &Path) -> Result<MappedWeights> {
+    let mut weights = MappedWeights::default();
+    match read_index(folder)? {
+        None => weights.add(&folder.join(WEIGHTS_FILE))?,
+        Some(files) => files.iter().try_for_each(|file| weights.add(&folder.join(file)))?,
     }
+    Ok(weights)
+}
+
+/// The files that the index lists; `None` without an index.
+fn read_index(folder: &Path) -> Result<Option<BTreeSet<String>>> {
     #[derive(serde::Deserialize)]
     struct Index {
-        weight_map: std::collections::BTreeMap<String, String>,
+        weight_map: BTreeMap<String, String>,
+    }
+    let index = folder.join(INDEX_FILE);
+    if !index.exists() {
+        return Ok(None);
     }
     let text = fs::read_to_string(&index).map_err(|error| at(&index, "cannot read", error))?;
     let parsed: Index = serde_json::from_str(&text).map_err(|error| at(&index, "cannot understand", error))?;
-    let files: std::collections::BTreeSet<&String> = parsed.weight_map.values().collect();
-    let mut tensors = HashMap::new();
-    for file in files {
-        if Path::new(file).components().count() != 1 {
-            return Err(at(&index, "refuses to leave the folder:", Error::msg(file)));
-        }
-        tensors.extend(read_safetensors(&folder.join(file))?);
+    let files: BTreeSet<String> = parsed.weight_map.into_values().collect();
+    match files.iter().find(|file| Path::new(file).components().count() != 1 || file.starts_with('.')) {
+        Some(file) => Err(at(&index, "refuses to leave the folder:", file)),
+        None => Ok(Some(files)),
     }
-    Ok(tensors)
-}
-
-/// Writes a safetensors file under a temporary name, flushes it, and renames it.
-///
-/// # Errors
-/// If the file cannot be written; the message names it.
-pub fn write_safetensors(path: &Path, tensors: &HashMap<String, Tensor>) -> Result<()> {
-    // transformers wants to be told who wrote the file; "pt" says: row-major matrices, as PyTorch has them.
-    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    replace_file(path, |temporary| {
-        safetensors::serialize_to_file(
-            tensors.iter().map(|(name, tensor)| (name.clone(), tensor)),
-            Some(metadata),
-            temporary,
-        )
-        .map_err(Error::wrap)
-    })
-}
-
-/// Reads a safetensors file onto the CPU.
-///
-/// # Errors
-/// If it is missing or damaged; the message names it.
-pub fn read_safetensors(path: &Path) -> Result<HashMap<String, Tensor>> {
-    candle_core::safetensors::load(path, &Device::Cpu).map_err(|error| at(path, "cannot read", error))
 }
 
 // ANCHOR: replace_file

@@ -1,10 +1,13 @@
 //! The sizes that define a model. Everything else, from the number of parameters to the shape of each weight, follows from them.
 
+use attention::RopeScaling;
 use candle_core::{Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::{Architecture, Positions};
+
 // ANCHOR: config
-/// A Llama-style decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU, no biases.
+/// A decoder-only transformer: its sizes, and what its parts are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
@@ -18,22 +21,25 @@ pub struct ModelConfig {
     pub n_heads: usize,
     /// Number of key-value heads, each shared by `n_heads / n_kv_heads` query heads.
     pub n_kv_heads: usize,
-    /// Inner width of SwiGLU.
+    /// Inner width of the network for each position.
     pub d_ff: usize,
     /// Longest sequence, in tokens.
     pub max_seq_len: usize,
     /// Base of the rotary frequencies.
     #[serde(default = "default_rope_theta")]
     pub rope_theta: f64,
-    /// Added to the mean square in RMSNorm, against division by zero.
-    #[serde(default = "default_rms_norm_eps")]
-    pub rms_norm_eps: f64,
+    /// Added to the mean square in a norm, against division by zero.
+    #[serde(default = "default_norm_eps", alias = "rms_norm_eps")]
+    pub norm_eps: f64,
     /// Whether the head reuses the embedding matrix.
     #[serde(default = "default_tie_embeddings")]
     pub tie_embeddings: bool,
     /// Standard deviation of the initial weights.
     #[serde(default = "default_init_std")]
     pub init_std: f64,
+    /// What the parts are; a Llama's, if not said.
+    #[serde(default)]
+    pub architecture: Architecture,
 }
 // ANCHOR_END: config
 
@@ -41,7 +47,7 @@ fn default_rope_theta() -> f64 {
     10_000.0
 }
 
-fn default_rms_norm_eps() -> f64 {
+fn default_norm_eps() -> f64 {
     1e-5
 }
 
@@ -56,12 +62,25 @@ fn default_init_std() -> f64 {
 impl ModelConfig {
     /// Width of one head.
     pub fn head_dim(&self) -> usize {
-        self.d_model / self.n_heads
+        self.architecture.head_dim.unwrap_or_else(|| self.d_model / self.n_heads)
+    }
+
+    /// Width of all query heads together: `d_model`, unless `head_dim` says otherwise.
+    pub fn q_width(&self) -> usize {
+        self.n_heads * self.head_dim()
     }
 
     /// Width of all key-value heads together.
     pub fn kv_width(&self) -> usize {
         self.n_kv_heads * self.head_dim()
+    }
+
+    /// How rotary frequencies are scaled, if positions are rotary.
+    pub fn rope_scaling(&self) -> Option<RopeScaling> {
+        match self.architecture.positions {
+            Positions::Rotary(scaling) => Some(scaling),
+            Positions::Learned => None,
+        }
     }
 }
 
@@ -84,7 +103,10 @@ impl ModelConfig {
         if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             bail!("{name} is 0; it must be at least 1");
         }
-        if !self.d_model.is_multiple_of(self.n_heads) {
+        if self.architecture.head_dim == Some(0) || self.architecture.sliding_window == Some(0) {
+            bail!("head_dim or sliding_window is 0; each must be at least 1 where it is given");
+        }
+        if self.architecture.head_dim.is_none() && !self.d_model.is_multiple_of(self.n_heads) {
             let choices = nearest_divisors(self.d_model, self.n_heads);
             bail!("n_heads {} does not divide d_model {}; choose {choices}", self.n_heads, self.d_model);
         }
@@ -92,16 +114,18 @@ impl ModelConfig {
             let choices = nearest_divisors(self.n_heads, self.n_kv_heads);
             bail!("n_kv_heads {} does not divide n_heads {}; choose {choices}", self.n_kv_heads, self.n_heads);
         }
-        if !self.head_dim().is_multiple_of(2) {
-            bail!(
-                "d_model {} over n_heads {} gives heads of {} numbers; rotary positions need an even head_dim",
-                self.d_model,
-                self.n_heads,
-                self.head_dim()
-            );
+        if let Some(scaling) = self.rope_scaling() {
+            scaling.validate()?;
+            if !self.head_dim().is_multiple_of(2) {
+                bail!(
+                    "d_model {} over n_heads {} gives heads of {} numbers; rotary positions need an even head_dim",
+                    self.d_model,
+                    self.n_heads,
+                    self.head_dim()
+                );
+            }
         }
-        let positive =
-            [("rope_theta", self.rope_theta), ("rms_norm_eps", self.rms_norm_eps), ("init_std", self.init_std)];
+        let positive = [("rope_theta", self.rope_theta), ("norm_eps", self.norm_eps), ("init_std", self.init_std)];
         if let Some((name, value)) = positive.iter().find(|(_, value)| !(*value > 0.0 && value.is_finite())) {
             bail!("{name} {value} must be a positive number");
         }
@@ -136,7 +160,8 @@ mod tests {
             d_ff: 96,
             max_seq_len: 32,
             rope_theta: default_rope_theta(),
-            rms_norm_eps: default_rms_norm_eps(),
+            norm_eps: default_norm_eps(),
+            architecture: Architecture::LLAMA,
             tie_embeddings: true,
             init_std: default_init_std(),
         }

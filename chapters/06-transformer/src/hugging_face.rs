@@ -1,187 +1,140 @@
-//! `config.json` of a Llama in Hugging Face's format: the one place where their names for our sizes appear.
+//! `config.json` and the names of weights in Hugging Face's format: the one place where their words for our sizes appear.
+//!
+//! | family | their architecture | what differs from a Llama |
+//! |---|---|---|
+//! | GPT-2 | `GPT2LMHeadModel` | LayerNorm, learnt positions, GELU, biases; matrices transposed, queries, keys and values in one |
+//! | Llama, SmolLM2 | `LlamaForCausalLM` | |
+//! | Mistral | `MistralForCausalLM` | sliding window |
+//! | Qwen2 | `Qwen2ForCausalLM` | biases on queries, keys and values |
+//! | Qwen3 | `Qwen3ForCausalLM` | norms of queries and keys, a width of heads of its own |
+//!
+//! What a file asks for and we lack is refused by the field's name and value: to pass over it would be to run another model.
 
-use candle_core::{Result, bail};
-use serde::{Deserialize, Serialize};
+mod gpt2;
+mod llama;
+pub(crate) mod names;
+#[cfg(test)]
+mod tests;
 
-use crate::ModelConfig;
+use candle_core::{DType, Error, Result, bail};
+use serde_json::Value;
 
-/// The fields of `config.json` that define a `LlamaForCausalLM`, and those that would change its result in a way that we do not
-/// implement: they are read in order to be refused (see [`LlamaJson::to_config`]). All other fields are ignored.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct LlamaJson {
-    architectures: Vec<String>,
-    #[serde(default)]
-    model_type: String,
-    vocab_size: usize,
-    hidden_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    intermediate_size: usize,
-    max_position_embeddings: usize,
-    /// Where transformers kept it up to version 4, and where most tools look for it.
-    rope_theta: Option<f64>,
-    /// Where transformers 5 keeps it, and only there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    rope_parameters: Option<RopeParameters>,
-    rms_norm_eps: f64,
-    #[serde(default)]
-    tie_word_embeddings: bool,
-    #[serde(default = "default_initializer_range")]
-    initializer_range: f64,
-    #[serde(default = "default_hidden_act")]
-    hidden_act: String,
-    #[serde(default)]
-    attention_bias: bool,
-    #[serde(default)]
-    mlp_bias: bool,
-    head_dim: Option<usize>,
-    #[serde(default)]
-    rope_scaling: Option<serde_json::Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    rope_interleaved: Option<bool>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    partial_rotary_factor: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    quantization_config: Option<serde_json::Value>,
-    torch_dtype: Option<String>,
-    bos_token_id: Option<u32>,
-    eos_token_id: Option<serde_json::Value>,
+use crate::{Architecture, Biases, ModelConfig};
+
+// ANCHOR: family
+/// The families whose files are read and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// GPT-2.
+    Gpt2,
+    /// Llama 1 to 3, and all that took its architecture: SmolLM2 and many others.
+    Llama,
+    /// Mistral.
+    Mistral,
+    /// Qwen2 and Qwen2.5.
+    Qwen2,
+    /// Qwen3.
+    Qwen3,
 }
 
-/// Rotary positions in the words of transformers 5.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct RopeParameters {
-    rope_theta: Option<f64>,
-    #[serde(default = "default_rope_type")]
-    rope_type: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    partial_rotary_factor: Option<f64>,
-}
+impl Family {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Gpt2, Self::Llama, Self::Mistral, Self::Qwen2, Self::Qwen3];
 
-fn default_rope_type() -> String {
-    "default".to_string()
-}
-
-fn default_initializer_range() -> f64 {
-    0.02
-}
-
-fn default_hidden_act() -> String {
-    "silu".to_string()
-}
-
-impl LlamaJson {
-    /// Our configuration in their words. `bos_token_id` begins a text, `eos_token_id` ends what the model says.
-    pub(crate) fn from_config(config: &ModelConfig, bos_token_id: Option<u32>, eos_token_id: Option<u32>) -> Self {
-        Self {
-            architectures: vec!["LlamaForCausalLM".to_string()],
-            model_type: "llama".to_string(),
-            vocab_size: config.vocab_size,
-            hidden_size: config.d_model,
-            num_hidden_layers: config.n_layers,
-            num_attention_heads: config.n_heads,
-            num_key_value_heads: Some(config.n_kv_heads),
-            intermediate_size: config.d_ff,
-            max_position_embeddings: config.max_seq_len,
-            rope_theta: Some(config.rope_theta),
-            rope_parameters: None,
-            rms_norm_eps: config.rms_norm_eps,
-            tie_word_embeddings: config.tie_embeddings,
-            initializer_range: config.init_std,
-            hidden_act: default_hidden_act(),
-            attention_bias: false,
-            mlp_bias: false,
-            head_dim: Some(config.head_dim()),
-            rope_scaling: None,
-            rope_interleaved: None,
-            partial_rotary_factor: None,
-            quantization_config: None,
-            torch_dtype: Some("float32".to_string()),
-            bos_token_id,
-            eos_token_id: eos_token_id.map(Into::into),
+    /// Their name of the model's class, and of its type.
+    pub fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Gpt2 => ("GPT2LMHeadModel", "gpt2"),
+            Self::Llama => ("LlamaForCausalLM", "llama"),
+            Self::Mistral => ("MistralForCausalLM", "mistral"),
+            Self::Qwen2 => ("Qwen2ForCausalLM", "qwen2"),
+            Self::Qwen3 => ("Qwen3ForCausalLM", "qwen3"),
         }
     }
 
-    /// Their configuration in our words.
+    /// The family that a model belongs to.
     ///
     /// # Errors
-    /// If the file describes something that [`Transformer`](crate::Transformer) is not, by the field's name and value.
-    pub(crate) fn to_config(&self) -> Result<ModelConfig> {
-        if self.architectures.iter().all(|name| name != "LlamaForCausalLM") {
-            bail!("architectures {:?} is not supported; this model is a LlamaForCausalLM", self.architectures);
+    /// If its parts are a mixture that no family has.
+    pub fn of(config: &ModelConfig) -> Result<Self> {
+        let Architecture { positions, sliding_window, head_dim, .. } = config.architecture;
+        // What any of the rotary families may set.
+        let plain = Architecture { sliding_window: None, head_dim: None, ..config.architecture };
+        let rotary = |family: Architecture| Architecture { positions, ..family };
+        let is_rotary = config.rope_scaling().is_some();
+        match plain {
+            plain if plain == Architecture::GPT2 && sliding_window.is_none() && head_dim.is_none() => Ok(Self::Gpt2),
+            plain if is_rotary && plain == rotary(Architecture::LLAMA) => {
+                Ok(if sliding_window.is_some() { Self::Mistral } else { Self::Llama })
+            }
+            plain if is_rotary && plain == rotary(Architecture::QWEN2) && sliding_window.is_none() => Ok(Self::Qwen2),
+            plain if is_rotary && plain == rotary(Architecture::QWEN3) && sliding_window.is_none() => Ok(Self::Qwen3),
+            _ => bail!(
+                "no family of Hugging Face's has these parts together: {}. GPT-2, Llama, Mistral, Qwen2 and Qwen3 can be written",
+                serde_json::to_string(&config.architecture).map_err(Error::wrap)?
+            ),
         }
-        if self.hidden_act != "silu" {
-            bail!("hidden_act {:?} is not supported; SwiGLU uses \"silu\"", self.hidden_act);
-        }
-        if self.attention_bias || self.mlp_bias {
-            bail!("attention_bias or mlp_bias is set; this model has no biases");
-        }
-        if let Some(scaling) = self.rope_scaling.as_ref().filter(|value| !value.is_null()) {
-            bail!("rope_scaling {scaling} is not supported");
-        }
-        let rope = self.rope_parameters.as_ref();
-        if let Some(rope) = rope.filter(|rope| rope.rope_type != "default") {
-            bail!("rope_type {:?} is not supported; positions are rotated without scaling", rope.rope_type);
-        }
-        if self.rope_interleaved == Some(true) {
-            bail!("rope_interleaved true is not supported; pairs are made of the halves of a head");
-        }
-        let partial = rope.and_then(|rope| rope.partial_rotary_factor).or(self.partial_rotary_factor);
-        if let Some(factor) = partial.filter(|factor| *factor != 1.0) {
-            bail!("partial_rotary_factor {factor} is not supported; the whole head is rotated");
-        }
-        if let Some(quantization) = self.quantization_config.as_ref().filter(|value| !value.is_null()) {
-            bail!("quantization_config {quantization} is not supported; weights are read as they are stored");
-        }
-        const HUGGING_FACE_DEFAULT_THETA: f64 = 10_000.0;
-        let rope_theta =
-            rope.and_then(|rope| rope.rope_theta).or(self.rope_theta).unwrap_or(HUGGING_FACE_DEFAULT_THETA);
-        let config = ModelConfig {
-            vocab_size: self.vocab_size,
-            d_model: self.hidden_size,
-            n_layers: self.num_hidden_layers,
-            n_heads: self.num_attention_heads,
-            n_kv_heads: self.num_key_value_heads.unwrap_or(self.num_attention_heads),
-            d_ff: self.intermediate_size,
-            max_seq_len: self.max_position_embeddings,
-            rope_theta,
-            rms_norm_eps: self.rms_norm_eps,
-            tie_embeddings: self.tie_word_embeddings,
-            init_std: self.initializer_range,
-        };
-        config.validate()?;
-        if self.head_dim.is_some_and(|head_dim| head_dim != config.head_dim()) {
-            bail!("head_dim {:?} is not d_model / n_heads = {}", self.head_dim, config.head_dim());
-        }
-        Ok(config)
     }
+}
+// ANCHOR_END: family
+
+/// What `config.json` says, in our words, and the family that it names.
+///
+/// # Errors
+/// If it is no JSON, names another architecture, or asks for something that [`Transformer`](crate::Transformer) is not.
+pub(crate) fn parse_config(text: &str) -> Result<(Family, ModelConfig)> {
+    let json: Value = serde_json::from_str(text).map_err(Error::wrap)?;
+    let asked: Vec<&str> = json["architectures"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let model_type = json["model_type"].as_str();
+    let family = Family::ALL.into_iter().find(|family| {
+        let (class, name) = family.names();
+        asked.contains(&class) || asked.is_empty() && model_type == Some(name)
+    });
+    let Some(family) = family else {
+        let known: Vec<&str> = Family::ALL.iter().map(|family| family.names().0).collect();
+        bail!("architectures {asked:?} is not supported; known are {}", known.join(", "));
+    };
+    if let Some(quantization) = json.get("quantization_config").filter(|value| !value.is_null()) {
+        bail!("quantization_config {quantization} is not supported; weights are read as they are stored");
+    }
+    let config = match family {
+        Family::Gpt2 => serde_json::from_value::<gpt2::Gpt2Json>(json).map_err(Error::wrap)?.to_config()?,
+        _ => serde_json::from_value::<llama::LlamaJson>(json).map_err(Error::wrap)?.to_config(family)?,
+    };
+    config.validate()?;
+    Ok((family, config))
 }
 
-// ANCHOR: names
-/// Hugging Face's name of one of our parameters.
-pub(crate) fn hugging_face_name(name: &str) -> String {
-    const PARTS: [(&str, &str); 9] = [
-        ("attention_norm", "input_layernorm"),
-        ("attention.q", "self_attn.q_proj"),
-        ("attention.k", "self_attn.k_proj"),
-        ("attention.v", "self_attn.v_proj"),
-        ("attention.o", "self_attn.o_proj"),
-        ("mlp_norm", "post_attention_layernorm"),
-        ("mlp.gate", "mlp.gate_proj"),
-        ("mlp.up", "mlp.up_proj"),
-        ("mlp.down", "mlp.down_proj"),
-    ];
-    match name {
-        "embedding" => return "model.embed_tokens.weight".to_string(),
-        "final_norm" => return "model.norm.weight".to_string(),
-        "head" => return "lm_head.weight".to_string(),
-        _ => {}
-    }
-    let theirs = name.strip_prefix("layers.").and_then(|rest| rest.split_once('.')).and_then(|(layer, part)| {
-        let (_, theirs) = PARTS.iter().find(|(ours, _)| *ours == part)?;
-        Some(format!("model.layers.{layer}.{theirs}.weight"))
-    });
-    theirs.unwrap_or_else(|| name.to_string())
+/// Our configuration in their words. `bos_token_id` begins a text, `eos_token_id` ends what the model says.
+///
+/// # Errors
+/// If no family has the model's parts.
+pub(crate) fn config_json(
+    config: &ModelConfig,
+    bos_token_id: Option<u32>,
+    eos_token_id: Option<u32>,
+    dtype: DType,
+) -> Result<String> {
+    let family = Family::of(config)?;
+    let json = match family {
+        Family::Gpt2 => serde_json::to_value(gpt2::Gpt2Json::from_config(config, bos_token_id, eos_token_id)),
+        _ => serde_json::to_value(llama::LlamaJson::from_config(family, config, bos_token_id, eos_token_id)),
+    };
+    let mut json = json.map_err(Error::wrap)?;
+    json["torch_dtype"] = match dtype {
+        DType::F32 => "float32".into(),
+        DType::BF16 => "bfloat16".into(),
+        DType::F16 => "float16".into(),
+        other => bail!("weights are stored as f32, bf16 or f16, not {other:?}"),
+    };
+    serde_json::to_string_pretty(&json).map_err(Error::wrap)
 }
-// ANCHOR_END: names
+
+/// Which layers a family gives biases.
+fn biases(family: Family) -> Biases {
+    match family {
+        Family::Gpt2 => Biases::All,
+        Family::Qwen2 => Biases::Qkv,
+        Family::Llama | Family::Mistral | Family::Qwen3 => Biases::None,
+    }
+}

@@ -6,6 +6,7 @@
 //! other implementation.
 
 use std::collections::BTreeMap;
+use std::f64::consts::FRAC_2_PI;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -35,8 +36,17 @@ pub struct AttentionLayout<'a> {
     pub n_heads: usize,
     /// Number of key-value heads.
     pub n_kv_heads: usize,
-    /// Rotary tables.
-    pub rope: &'a Rope,
+    /// Rotary tables, if positions are rotary.
+    pub rope: Option<&'a Rope>,
+    /// How many positions back a query sees, itself counted; all, if absent.
+    pub window: Option<usize>,
+}
+
+impl AttentionLayout<'_> {
+    /// Whether `kv_len` positions, some of them perhaps padding, are all that causality alone would show.
+    pub fn is_causal_only(&self, kv_len: usize, store: &dyn KeyValueStore) -> bool {
+        self.window.is_none_or(|window| kv_len <= window) && store.padding().is_none()
+    }
 }
 
 /// The operations of a transformer. `d` stands for the width of the last dimension.
@@ -59,7 +69,36 @@ pub trait Ops: Debug + Send + Sync {
     /// If the shapes do not fit.
     fn rms_norm(&self, x: &Tensor, weight: &Weight, eps: f64) -> Result<Tensor>;
 
-    /// Rotary causal grouped-query attention: `q` `(batch, seq_len, n_heads · head_dim)`, `k` and `v`
+    /// LayerNorm over the last dimension: `(x - mean) / √(variance + eps)` times `gain` `(d)` plus `bias` `(d)`. Shape as `x`.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn layer_norm(&self, x: &Tensor, gain: &Weight, bias: &Weight, eps: f64) -> Result<Tensor> {
+        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?; // (batch, seq_len, 1)
+        let inverse_std = (variance + eps)?.sqrt()?.recip()?;
+        centred.broadcast_mul(&inverse_std)?.broadcast_mul(&gain.tensor)?.broadcast_add(&bias.tensor)
+    }
+
+    /// `x` `(batch, seq_len, d)` plus `bias` `(d)`.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn add_bias(&self, x: &Tensor, bias: &Weight) -> Result<Tensor> {
+        x.broadcast_add(&bias.tensor)
+    }
+
+    /// GELU by its approximation $\tfrac{x}{2} (1 + \tanh(\sqrt{2/\pi} (x + 0.044715 x^3)))$, as GPT-2 has it. Shape as `x`.
+    ///
+    /// # Errors
+    /// Only if the device fails.
+    fn gelu(&self, x: &Tensor) -> Result<Tensor> {
+        let inner = ((x * x.sqr()?)? * 0.044715)?.add(x)?;
+        let tanh = (inner * FRAC_2_PI.sqrt())?.tanh()?;
+        ((tanh + 1.0)? * 0.5)? * x
+    }
+
+    /// Causal grouped-query attention, with what the layout says: `q` `(batch, seq_len, n_heads · head_dim)`, `k` and `v`
     /// `(batch, seq_len, n_kv_heads · head_dim)` → `(batch, seq_len, n_heads · head_dim)`.
     ///
     /// # Errors
@@ -190,11 +229,18 @@ impl Ops for Reference {
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
         let start = store.len();
-        let q = layout.rope.rotate(&split_heads(q, layout.n_heads)?, start)?; // (batch, n_heads, seq_len, head_dim)
-        let k = layout.rope.rotate(&split_heads(k, layout.n_kv_heads)?, start)?; // (batch, n_kv_heads, seq_len, head_dim)
+        let mut q = split_heads(q, layout.n_heads)?; // (batch, n_heads, seq_len, head_dim)
+        let mut k = split_heads(k, layout.n_kv_heads)?; // (batch, n_kv_heads, seq_len, head_dim)
         let v = split_heads(v, layout.n_kv_heads)?;
+        if let Some(rope) = layout.rope {
+            (q, k) = (rope.rotate(&q, start)?, rope.rotate(&k, start)?);
+        }
         let (k, v) = store.append(layout.layer, k, v)?; // (batch, n_kv_heads, kv_len, head_dim)
-        merge_heads(&scaled_dot_product_attention(&q, &k, &v, Masking::Causal)?)
+        let masking = match layout.is_causal_only(k.dim(2)?, store) {
+            true => Masking::Causal,
+            false => Masking::Restricted { window: layout.window, padding: store.padding() },
+        };
+        merge_heads(&scaled_dot_product_attention(&q, &k, &v, masking)?)
     }
 
     fn swiglu(&self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {

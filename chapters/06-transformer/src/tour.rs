@@ -9,7 +9,7 @@ use tensors::{difference, gradient_coverage};
 
 use crate::accounting::training_state_bytes;
 use crate::model::parameter_shapes;
-use crate::{ModelConfig, Transformer, flops_per_token, n_parameters};
+use crate::{Architecture, ModelConfig, Transformer, flops_per_token, n_parameters};
 
 /// Prints the tour. Takes a second or two.
 ///
@@ -36,7 +36,8 @@ fn tiny(n_layers: usize) -> ModelConfig {
         d_ff: 344,
         max_seq_len: 128,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std: 0.02,
     }

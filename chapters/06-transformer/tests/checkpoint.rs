@@ -4,12 +4,12 @@
 use std::fs;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use tensors::difference;
 use transformer::checkpoint::{
-    CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE, read_safetensors, replace_file, write_safetensors,
+    CONFIG_FILE, INDEX_FILE, Saving, WEIGHTS_FILE, read_safetensors, replace_file, write_safetensors,
 };
-use transformer::{ModelConfig, Transformer};
+use transformer::{Architecture, ModelConfig, NormKind, Transformer};
 
 fn config(d_ff: usize, tie_embeddings: bool) -> ModelConfig {
     ModelConfig {
@@ -21,7 +21,8 @@ fn config(d_ff: usize, tie_embeddings: bool) -> ModelConfig {
         d_ff,
         max_seq_len: 8,
         rope_theta: 5_000.0,
-        rms_norm_eps: 1e-6,
+        norm_eps: 1e-6,
+        architecture: Architecture::LLAMA,
         tie_embeddings,
         init_std: 0.05,
     }
@@ -86,7 +87,10 @@ fn weights_of_another_configuration_are_refused_by_name() {
     saved(other.path(), config(32, true));
     fs::copy(other.path().join(CONFIG_FILE), folder.path().join(CONFIG_FILE)).unwrap();
     let error = load_error(folder.path());
-    assert!(error.contains("layers.0.mlp.down has shape [16, 24], the model wants [16, 32]"), "{error}");
+    assert!(
+        error.contains("model.layers.0.mlp.down_proj.weight has shape [16, 24], the model wants [16, 32]"),
+        "{error}"
+    );
     assert!(error.contains("and 2 more"), "{error}");
 }
 
@@ -114,7 +118,11 @@ fn a_missing_or_foreign_configuration_is_refused() {
     let path = folder.path().join(CONFIG_FILE);
     let text = fs::read_to_string(&path).unwrap();
     for (from, to, message) in [
-        ("LlamaForCausalLM", "GPT2LMHeadModel", "is not supported"),
+        (
+            "LlamaForCausalLM",
+            "BertForMaskedLM",
+            "architectures [\"BertForMaskedLM\"] is not supported; known are GPT2LMHeadModel, Llama",
+        ),
         ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", "hidden_act"),
         ("\"rope_scaling\": null", "\"rope_scaling\": {\"factor\": 2.0}", "rope_scaling"),
         ("{", "{\"rope_interleaved\": true,", "rope_interleaved true is not supported"),
@@ -125,8 +133,12 @@ fn a_missing_or_foreign_configuration_is_refused() {
             "partial_rotary_factor 0.25 is not supported",
         ),
         ("{", "{\"quantization_config\": {\"bits\": 4},", "quantization_config {\"bits\":4} is not supported"),
-        ("\"num_attention_heads\": 4", "\"num_attention_heads\": 5", "n_heads 5 does not divide d_model 16"),
-        ("{", "[", "cannot understand"),
+        (
+            "\"num_attention_heads\": 4",
+            "\"num_attention_heads\": 5",
+            "n_kv_heads 2 does not divide n_heads 5; choose 1 or 5",
+        ),
+        ("{", "[", "cannot use"),
     ] {
         fs::write(&path, text.replacen(from, to, 1)).unwrap();
         assert!(load_error(folder.path()).contains(message), "{from} -> {to}: {}", load_error(folder.path()));
@@ -197,4 +209,140 @@ fn temporary_files_carry_the_number_of_their_process() {
     .unwrap();
     assert_eq!(written.unwrap(), format!("x.json.tmp-{}", std::process::id()).as_str());
     assert_eq!(fs::read_to_string(&path).unwrap(), "{}");
+}
+
+/// Rewrites the weights of a saved model: each name and tensor through `change`, which may drop it.
+fn rewritten(folder: &Path, change: impl Fn(String, Tensor) -> Option<(String, Tensor)>) {
+    let path = folder.join(WEIGHTS_FILE);
+    let weights =
+        read_safetensors(&path).unwrap().into_iter().filter_map(|(name, tensor)| change(name, tensor)).collect();
+    write_safetensors(&path, &weights).unwrap();
+}
+
+#[test]
+fn a_missing_weight_is_named_with_the_one_that_stands_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    saved(folder.path(), config(24, true));
+    rewritten(folder.path(), |name, tensor| {
+        Some((name.replace("layers.1.self_attn.q_proj", "layers.1.attn.q_proj"), tensor))
+    });
+    let error = load_error(folder.path());
+    let (missing, found) = ("model.layers.1.self_attn.q_proj.weight", "model.layers.1.attn.q_proj.weight");
+    assert!(error.contains(&format!("{missing} is missing (the file has {found})")), "{error}");
+    assert!(error.contains(&format!("{found} is not a parameter of the model")), "{error}");
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_refused_by_name_and_count() {
+    let folder = tempfile::tempdir().unwrap();
+    saved(folder.path(), config(24, true));
+    rewritten(folder.path(), |name, tensor| {
+        let is_it = name == "model.layers.0.mlp.up_proj.weight";
+        let tensor = if is_it { (tensor / 0.0).unwrap() } else { tensor };
+        Some((name, tensor))
+    });
+    let error = load_error(folder.path());
+    assert!(
+        error.contains("model.layers.0.mlp.up_proj.weight in") && error.contains("384 of 384 numbers are not finite"),
+        "{error}"
+    );
+}
+
+#[test]
+fn numbers_of_other_types_become_f32() {
+    for dtype in [DType::BF16, DType::F16, DType::F64] {
+        let folder = tempfile::tempdir().unwrap();
+        let model = saved(folder.path(), config(24, false));
+        rewritten(folder.path(), |name, tensor| Some((name, tensor.to_dtype(dtype).unwrap())));
+        let loaded = Transformer::load(folder.path(), &Device::Cpu).unwrap();
+        for (name, var) in loaded.parameters().iter() {
+            let original = model.parameters().get(name).unwrap().as_detached_tensor();
+            let rounded = original.to_dtype(dtype).unwrap().to_dtype(DType::F32).unwrap();
+            assert_eq!(difference(var.as_tensor(), &rounded).unwrap().max_abs, 0.0, "{name} in {dtype:?}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    saved(folder.path(), config(24, true));
+    rewritten(folder.path(), |name, tensor| Some((name, tensor.to_dtype(DType::I64).unwrap())));
+    assert!(
+        load_error(folder.path()).contains("is I64; weights must be F32, BF16, F16 or F64"),
+        "{}",
+        load_error(folder.path())
+    );
+}
+
+#[test]
+fn a_model_that_was_saved_without_its_head_lacks_the_first_part_of_every_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = saved(folder.path(), config(24, true));
+    rewritten(folder.path(), |name, tensor| Some((name.strip_prefix("model.").unwrap().to_string(), tensor)));
+    let loaded = Transformer::load(folder.path(), &Device::Cpu).unwrap();
+    assert_eq!(difference(&loaded.embedding().tensor, &model.embedding().tensor).unwrap().max_abs, 0.0);
+}
+
+#[test]
+fn a_large_model_is_split_and_nothing_of_an_earlier_one_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = || -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let model = saved(folder.path(), config(24, false));
+    let save = |max_file_bytes: usize| {
+        let saving = Saving { bos_token_id: None, eos_token_id: None, dtype: DType::F32, max_file_bytes };
+        model.save_as(folder.path(), saving).unwrap();
+        let loaded = Transformer::load(folder.path(), &Device::Cpu).unwrap();
+        for (name, var) in loaded.parameters().iter() {
+            let original = model.parameters().get(name).unwrap().as_detached_tensor();
+            assert_eq!(difference(var.as_tensor(), &original).unwrap().max_abs, 0.0, "{name}");
+        }
+    };
+    save(8_000);
+    let parts: Vec<_> = names().into_iter().filter(|name| name.starts_with("model-")).collect();
+    assert!(parts.len() > 2 && parts[0] == format!("model-00001-of-{:05}.safetensors", parts.len()), "{parts:?}");
+    assert!(!names().contains(&WEIGHTS_FILE.to_string()));
+    for part in &parts {
+        let tensors = read_safetensors(&folder.path().join(part)).unwrap();
+        let n_bytes: usize = tensors.values().map(|tensor| 4 * tensor.elem_count()).sum();
+        assert!(n_bytes <= 8_000, "{part}: {n_bytes} bytes");
+    }
+    let index: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join(INDEX_FILE)).unwrap()).unwrap();
+    assert_eq!(index["metadata"]["total_size"], 4 * model.parameters().n_scalars());
+    assert_eq!(index["weight_map"].as_object().unwrap().len(), model.parameters().len());
+    // In other parts, then whole again.
+    save(5_000);
+    assert!(names().iter().filter(|name| name.starts_with("model-")).count() > parts.len());
+    assert!(names().iter().all(|name| !parts.contains(name)));
+    save(usize::MAX);
+    assert_eq!(names(), [CONFIG_FILE, WEIGHTS_FILE]);
+}
+
+#[test]
+fn an_index_that_lists_a_file_that_is_not_there_is_an_error_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    saved(folder.path(), config(24, true));
+    let index = |file: &str| {
+        fs::write(folder.path().join(INDEX_FILE), format!("{{\"weight_map\": {{\"x\": \"{file}\"}}}}")).unwrap()
+    };
+    index("model-00002-of-00003.safetensors");
+    assert!(load_error(folder.path()).contains("model-00002-of-00003.safetensors"), "{}", load_error(folder.path()));
+    for outside in ["../model.safetensors", "/etc/passwd", "a/b", ".."] {
+        index(outside);
+        assert!(load_error(folder.path()).contains("refuses to leave the folder"), "{}", load_error(folder.path()));
+    }
+}
+
+#[test]
+fn parts_that_no_family_has_together_are_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let architecture = Architecture { norm: NormKind::LayerNorm, ..Architecture::LLAMA };
+    let model = Transformer::new(ModelConfig { architecture, ..config(24, true) }, 1, &Device::Cpu).unwrap();
+    let error = model.save(folder.path(), None, None).unwrap_err().to_string();
+    assert!(
+        error.contains("no family of Hugging Face's has these parts together") && error.contains("layer_norm"),
+        "{error}"
+    );
 }

@@ -1,11 +1,13 @@
 //! The properties that every model and every implementation of its operations must have.
 #![allow(clippy::unwrap_used)]
 
-use attention::NoStore;
+use attention::{NoStore, RopeScaling};
 use candle_core::{Device, Tensor};
 use tensors::{difference, gradient_coverage};
 use transformer::model::parameter_shapes;
-use transformer::{ModelConfig, Transformer, flops_per_token, n_parameters};
+use transformer::{
+    Architecture, Biases, FeedForwardKind, ModelConfig, NormKind, Positions, Transformer, flops_per_token, n_parameters,
+};
 
 const CPU: Device = Device::Cpu;
 
@@ -19,17 +21,35 @@ fn config(n_heads: usize, n_kv_heads: usize, tie_embeddings: bool) -> ModelConfi
         d_ff: 40,
         max_seq_len: 16,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings,
         init_std: 0.05,
     }
 }
 
+/// A Llama with several numbers of heads, every family, and every single step from GPT-2 to a Llama.
 fn configs() -> Vec<ModelConfig> {
-    [(4, 4), (4, 2), (6, 2), (2, 1)]
-        .into_iter()
-        .flat_map(|(n, kv)| [config(n, kv, true), config(n, kv, false)])
-        .collect()
+    let of_heads = [(4, 4), (4, 2), (6, 2), (2, 1)].into_iter();
+    let of_heads = of_heads.flat_map(|(n, kv)| [config(n, kv, true), config(n, kv, false)]);
+    of_heads.chain(architectures().map(|architecture| ModelConfig { architecture, ..config(4, 2, true) })).collect()
+}
+
+fn architectures() -> impl Iterator<Item = Architecture> {
+    let scaling =
+        RopeScaling::Llama3 { factor: 4.0, low_freq_factor: 1.0, high_freq_factor: 4.0, original_max_seq_len: 8 };
+    [
+        Architecture::GPT2,
+        Architecture::QWEN2,
+        Architecture { head_dim: Some(10), ..Architecture::QWEN3 },
+        Architecture { sliding_window: Some(3), ..Architecture::LLAMA },
+        Architecture { positions: Positions::Rotary(scaling), ..Architecture::LLAMA },
+        Architecture { norm: NormKind::RmsNorm, ..Architecture::GPT2 },
+        Architecture { positions: Positions::default(), ..Architecture::GPT2 },
+        Architecture { feed_forward: FeedForwardKind::SwiGlu, ..Architecture::GPT2 },
+        Architecture { biases: Biases::None, ..Architecture::GPT2 },
+    ]
+    .into_iter()
 }
 
 fn tokens(batch: usize, seq_len: usize, salt: u32) -> Tensor {

@@ -6,7 +6,7 @@ use std::io::Write;
 use attention::NoStore;
 use candle_core::{Device, Tensor};
 use tensors::difference;
-use transformer::{ModelConfig, Transformer, n_parameters};
+use transformer::{Architecture, ModelConfig, Transformer, n_parameters};
 
 use crate::{Cuts, KvCache, Limits, Sampler, Sampling, candidates, generate};
 
@@ -61,7 +61,8 @@ fn config() -> ModelConfig {
         d_ff: 172,
         max_seq_len: 256,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std: 0.1,
     }

@@ -5,7 +5,7 @@ use attention::{KeyValueStore, NoStore};
 use candle_core::{Device, Tensor};
 use generation::{Generator, KvCache, Limits, Sampler, Sampling, generate};
 use tensors::difference;
-use transformer::{ModelConfig, Transformer};
+use transformer::{Architecture, ModelConfig, Transformer};
 
 const CPU: Device = Device::Cpu;
 
@@ -19,7 +19,8 @@ fn model(n_kv_heads: usize) -> Transformer {
         d_ff: 40,
         max_seq_len: 24,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std: 0.2,
     };

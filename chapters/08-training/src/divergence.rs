@@ -184,15 +184,14 @@ impl Ops for Probe {
         layout: AttentionLayout,
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
-        let AttentionBranch { norm, q, k, v, o } = branch;
         let out = self.inner.attention_branch(x, branch, eps, layout, store)?;
-        self.look(format_args!("layers.{} attention", layout.layer), Some(x), &[norm, q, k, v, o], out)
+        self.look(format_args!("layers.{} attention", layout.layer), Some(x), &branch.weights(), out)
     }
 
     fn feed_forward_branch(&self, x: &Tensor, branch: &FeedForwardBranch, eps: f64) -> Result<Tensor> {
-        let FeedForwardBranch { norm, gate, up, down } = branch;
-        let layer = norm.name.strip_suffix(".mlp_norm").unwrap_or(&norm.name);
+        let norm = &branch.norm.gain.name;
+        let layer = norm.strip_suffix(".mlp_norm").unwrap_or(norm);
         let out = self.inner.feed_forward_branch(x, branch, eps)?;
-        self.look(format_args!("{layer} feed-forward"), Some(x), &[norm, gate, up, down], out)
+        self.look(format_args!("{layer} feed-forward"), Some(x), &branch.weights(), out)
     }
 }

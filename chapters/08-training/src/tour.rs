@@ -6,7 +6,7 @@ use std::io::Write;
 use batches::Batch;
 use candle_core::{Device, Result, Tensor};
 use tensors::{Parameters, difference};
-use transformer::{ModelConfig, Transformer};
+use transformer::{Architecture, ModelConfig, Transformer};
 
 use crate::gradients::clip_factor;
 use crate::{AdamW, AdamWConfig, Gradients, MicroLoss, RunDir, Schedule, Task, TrainConfig, Trainer, next_token_loss};
@@ -87,7 +87,8 @@ fn tiny() -> Result<Transformer> {
         d_ff: 64,
         max_seq_len: 64,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std: 0.05,
     };

@@ -14,7 +14,7 @@ use training::{
     AdamW, AdamWConfig, Gradients, MicroLoss, ReferenceOptimizer, RunDir, Schedule, Task, TrainConfig, Trainer,
     Utilisation, next_token_loss,
 };
-use transformer::{ModelConfig, Transformer};
+use transformer::{Architecture, ModelConfig, Transformer};
 
 const CPU: Device = Device::Cpu;
 
@@ -71,7 +71,8 @@ fn tiny(d_ff: usize) -> Transformer {
         d_ff,
         max_seq_len: 16,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std: 0.05,
     };

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use attention::KeyValueStore;
 use candle_core::{Device, Tensor};
-use transformer::Weight;
+use transformer::{AttentionLayout, Weight};
 
 use crate::storage::is_supported;
 
@@ -60,6 +61,26 @@ impl Fallbacks {
             ));
         }
         is_derived
+    }
+
+    /// Whether the kernels know this attention of `seq_len` new tokens: rotary, nothing hidden but by causality; if not, that is recorded.
+    pub(crate) fn knows_attention(&self, layout: &AttentionLayout, seq_len: usize, store: &dyn KeyValueStore) -> bool {
+        let reason = if layout.rope.is_none() {
+            "positions are not rotary"
+        } else if !layout.is_causal_only(store.len() + seq_len, store) {
+            "a sliding window or padding hides keys"
+        } else {
+            return true;
+        };
+        self.record(format!("attention: {reason}; runs on reference operations, slower"));
+        false
+    }
+
+    /// Records that a branch has parts that the kernels do not know.
+    pub(crate) fn hand_on_parts(&self, branch: &str) {
+        self.record(format!(
+            "{branch}: its parts are not all a Llama's (RMSNorm, SwiGLU, no biases); runs in smaller steps, slower"
+        ));
     }
 
     /// Records something that is not known yet.

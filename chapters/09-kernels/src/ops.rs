@@ -112,7 +112,10 @@ impl Ops for Fused {
         layout: AttentionLayout,
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
-        if store.remembers() && is_tracked(&[q, k, v]) || !self.fallbacks.supports("attention", &[q, k, v]) {
+        if store.remembers() && is_tracked(&[q, k, v])
+            || !self.fallbacks.supports("attention", &[q, k, v])
+            || !self.fallbacks.knows_attention(&layout, q.dim(1)?, store)
+        {
             return Reference.attention(q, k, v, layout, store);
         }
         if store.remembers() {
@@ -158,26 +161,36 @@ impl Ops for Fused {
         layout: AttentionLayout,
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
-        let AttentionBranch { norm, q, k, v, o } = branch;
-        let weights = [norm, q, k, v, o];
+        let Some(llama) = branch.as_llama() else {
+            self.fallbacks.hand_on_parts("attention branch");
+            return branch.compose(self, x, eps, layout, store);
+        };
+        let weights = [&llama.norm, &llama.q, &llama.k, &llama.v, &llama.o];
+        if !self.fallbacks.knows_attention(&layout, x.dim(1)?, store) {
+            return branch.compose(self, x, eps, layout, store);
+        }
         if store.remembers() && !is_inference(x, &weights) || !self.can_fuse("attention branch", x, &weights) {
             return branch.compose(self, x, eps, layout, store);
         }
         if store.remembers() {
-            return self.remembering_branch(x, branch, eps, layout, store);
+            return self.remembering_branch(x, &llama, eps, layout, store);
         }
-        apply1(&x.contiguous()?, attention_branch::AttentionBranchOp::new(self, branch, eps, x, layout)?)
+        apply1(&x.contiguous()?, attention_branch::AttentionBranchOp::new(self, &llama, eps, x, layout)?)
     }
 
     fn feed_forward_branch(&self, x: &Tensor, branch: &FeedForwardBranch, eps: f64) -> Result<Tensor> {
-        let FeedForwardBranch { norm, gate, up, down } = branch;
-        if !self.can_fuse("feed-forward branch", x, &[norm, gate, up, down]) {
+        let Some(llama) = branch.as_llama() else {
+            self.fallbacks.hand_on_parts("feed-forward branch");
+            return branch.compose(self, x, eps);
+        };
+        let weights = [&llama.norm, &llama.gate, &llama.up, &llama.down];
+        if !self.can_fuse("feed-forward branch", x, &weights) {
             return branch.compose(self, x, eps);
         }
-        if is_inference(x, &[norm, gate, up, down]) && (1..=MAX_ROWS).contains(&n_rows(x)) {
-            return self.few_rows_feed_forward(x, branch, eps);
+        if is_inference(x, &weights) && (1..=MAX_ROWS).contains(&n_rows(x)) {
+            return self.few_rows_feed_forward(x, &llama, eps);
         }
-        apply1(&x.contiguous()?, feed_forward_branch::FeedForwardBranchOp::new(self, branch, eps))
+        apply1(&x.contiguous()?, feed_forward_branch::FeedForwardBranchOp::new(self, &llama, eps))
     }
 
     fn take_gradients(&self) -> BTreeMap<String, Tensor> {

@@ -126,7 +126,7 @@ pub fn passes() -> [Passes; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use transformer::flops_per_token;
+    use transformer::{Architecture, flops_per_token};
 
     fn config() -> ModelConfig {
         ModelConfig {
@@ -138,7 +138,8 @@ mod tests {
             d_ff: 1024,
             max_seq_len: 256,
             rope_theta: 10_000.0,
-            rms_norm_eps: 1e-5,
+            norm_eps: 1e-5,
+            architecture: Architecture::LLAMA,
             tie_embeddings: false,
             init_std: 0.02,
         }

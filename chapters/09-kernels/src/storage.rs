@@ -68,7 +68,8 @@ pub(crate) fn is_supported(tensors: &[&Tensor]) -> bool {
 ///
 /// # Errors
 /// If there are fewer, or heads are of another width.
-pub(crate) fn rotary_tables(rope: &Rope, positions: Range<usize>, head_dim: usize) -> Result<[Tensor; 2]> {
+pub(crate) fn rotary_tables(rope: Option<&Rope>, positions: Range<usize>, head_dim: usize) -> Result<[Tensor; 2]> {
+    let Some(rope) = rope else { bail!("the kernels rotate queries and keys; positions are not rotary here") };
     let (cos, sin) = rope.tables();
     let (max_seq_len, half) = cos.dims2()?;
     if positions.end > max_seq_len || 2 * half != head_dim {

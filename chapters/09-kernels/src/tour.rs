@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use tensors::{Parameters, difference, normal};
 use training::{Gradients, OptimizerOps, ReferenceOptimizer, optimizer_ops::Step, optimizer_ops::Update};
 use transformer::{
-    AttentionBranch, AttentionLayout, FeedForwardBranch, ModelConfig, Ops, Reference, Transformer, Weight,
+    Architecture, AttentionLayout, LlamaAttention, LlamaFeedForward, ModelConfig, Ops, Reference, Transformer, Weight,
 };
 
 use crate::activation_memory::{Graph, kept_by_block, kept_bytes};
@@ -79,7 +79,7 @@ fn tokens(seed: usize) -> Result<Tensor> {
 /// Four query heads that share two key-value heads.
 fn with_layout<R>(work: impl FnOnce(AttentionLayout) -> Result<R>) -> Result<R> {
     let rope = Rope::new(D_MODEL / 4, SEQ_LEN, 10_000.0, &Device::Cpu)?;
-    work(AttentionLayout { layer: 0, n_heads: 4, n_kv_heads: 2, rope: &rope })
+    work(AttentionLayout { layer: 0, n_heads: 4, n_kv_heads: 2, rope: Some(&rope), window: None })
 }
 
 fn cases() -> Vec<Case> {
@@ -138,7 +138,7 @@ fn cases() -> Vec<Case> {
             ],
             run: |ops, weight| {
                 let (norm, q, k) = (weight("norm")?, weight("q")?, weight("k")?);
-                let branch = AttentionBranch { norm, q, k, v: weight("v")?, o: weight("o")? };
+                let branch = LlamaAttention { norm, q, k, v: weight("v")?, o: weight("o")? }.into();
                 let x = weight("x")?.tensor;
                 with_layout(|layout| ops.attention_branch(&x, &branch, EPS, layout, &mut NoStore))
             },
@@ -154,7 +154,7 @@ fn cases() -> Vec<Case> {
             ],
             run: |ops, weight| {
                 let (norm, gate, up) = (weight("norm")?, weight("gate")?, weight("up")?);
-                let branch = FeedForwardBranch { norm, gate, up, down: weight("down")? };
+                let branch = LlamaFeedForward { norm, gate, up, down: weight("down")? }.into();
                 ops.feed_forward_branch(&weight("x")?.tensor, &branch, EPS)
             },
         },
@@ -250,7 +250,8 @@ pub fn example() -> (ModelConfig, usize, usize) {
         d_ff: 1024,
         max_seq_len: 256,
         rope_theta: 10_000.0,
-        rms_norm_eps: EPS,
+        norm_eps: EPS,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std: 0.02,
     };

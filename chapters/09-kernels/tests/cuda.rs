@@ -17,7 +17,7 @@ use kernels::{Activations, Precision};
 use training::{
     AdamW, AdamWConfig, Gradients, MicroLoss, OptimizerOps, ReferenceOptimizer, Schedule, Task, TrainConfig, Trainer,
 };
-use transformer::{ModelConfig, Ops, Transformer, Weight, flops_per_token};
+use transformer::{Architecture, ModelConfig, Ops, Transformer, Weight, flops_per_token};
 
 #[cfg(not(feature = "cuda"))]
 fn device() -> Device {
@@ -60,7 +60,8 @@ fn config(d_model: usize, n_heads: usize, n_kv_heads: usize, d_ff: usize, vocab_
         d_ff,
         max_seq_len: 160,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: false,
         init_std: 0.08,
     }

@@ -33,7 +33,7 @@ fn every_operation_says_once_that_it_was_handed_on() {
     let (matrix, gain) = (weight(ones((8, 8), DType::F64)), weight(Tensor::ones(8, DType::F64, &Device::Cpu).unwrap()));
     let ids = Tensor::zeros((1, 4), DType::U32, &Device::Cpu).unwrap();
     let rope = Rope::new(4, 4, 1e4, &Device::Cpu).unwrap();
-    let layout = AttentionLayout { layer: 0, n_heads: 2, n_kv_heads: 2, rope: &rope };
+    let layout = AttentionLayout { layer: 0, n_heads: 2, n_kv_heads: 2, rope: Some(&rope), window: None };
     for _ in 0..2 {
         fused.embedding(&ids, &matrix).unwrap();
         fused.linear(&stream, &matrix).unwrap();

@@ -8,7 +8,7 @@ use candle_core::{Device, Result, Tensor};
 use generation::{KvCache, Limits, Sampler, Sampling, generate};
 use kernels::{Activations, Fused, Isa, Precision};
 use tensors::difference;
-use transformer::{AttentionLayout, ModelConfig, Ops, Transformer, Weight};
+use transformer::{Architecture, AttentionLayout, ModelConfig, Ops, Transformer, Weight};
 
 const CPU: Device = Device::Cpu;
 const N_TOKENS: usize = 150;
@@ -25,7 +25,8 @@ fn model(n_heads: usize, n_kv_heads: usize) -> Transformer {
         d_ff: 41,
         max_seq_len: 160,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std: 0.2,
     };

@@ -11,7 +11,7 @@ use kernels::activation_memory::Graph;
 use kernels::training_memory::{StepSizes, Stored, TrainingMemory};
 use kernels::{Activations, Fused, Precision};
 use training::{AdamWConfig, MicroLoss, OptimizerOps, Schedule, Task, TrainConfig, Trainer};
-use transformer::{ModelConfig, Ops, Transformer};
+use transformer::{Architecture, ModelConfig, Ops, Transformer};
 
 struct Counting;
 
@@ -123,7 +123,8 @@ fn sizes(d_model: usize, n_layers: usize, d_ff: usize, vocab_size: usize, tie_em
         d_ff,
         max_seq_len: 128,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings,
         init_std: 0.02,
     }

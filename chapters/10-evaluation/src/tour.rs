@@ -4,7 +4,7 @@ use std::io::Write;
 
 use candle_core::Device;
 use tokenizer::{Tokenizer, TrainConfig};
-use transformer::{ModelConfig, Transformer};
+use transformer::{Architecture, ModelConfig, Transformer};
 
 use crate::{Rule, Score, bits_per_byte};
 
@@ -38,7 +38,8 @@ fn two_tokenizers(out: &mut dyn Write) -> anyhow::Result<()> {
             d_ff: 64,
             max_seq_len: 256,
             rope_theta: 10_000.0,
-            rms_norm_eps: 1e-5,
+            norm_eps: 1e-5,
+            architecture: Architecture::LLAMA,
             tie_embeddings: true,
             init_std: 0.02,
         };

@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor};
 use evaluation::{Item, Rule, bits_per_byte, score_completions};
 use generation::Limits;
 use tokenizer::{END_OF_TEXT, Tokenizer, TrainConfig};
-use transformer::{ModelConfig, Transformer};
+use transformer::{Architecture, ModelConfig, Transformer};
 
 const TEXT: &str = "one two three, one two three, one two three four";
 
@@ -23,7 +23,8 @@ fn model(vocab_size: usize, max_seq_len: usize, init_std: f64) -> Transformer {
         d_ff: 16,
         max_seq_len,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std,
     };

@@ -8,7 +8,7 @@ use candle_core::Device;
 use corpus::{World, WorldConfig};
 use tokenizer::{END_OF_TEXT, Tokenizer, TrainConfig as TokenizerConfig};
 use training::{AdamWConfig, Schedule, TrainConfig, Trainer};
-use transformer::{ModelConfig, Transformer, n_parameters};
+use transformer::{Architecture, ModelConfig, Transformer, n_parameters};
 
 use crate::{PretrainConfig, Pretraining, baselines, chinchilla_tokens, run_flops};
 
@@ -33,7 +33,8 @@ fn model_config(vocab_size: usize) -> ModelConfig {
         d_ff: 172,
         max_seq_len: 64,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std: 0.02,
     }

@@ -8,7 +8,7 @@ use candle_core::Device;
 use pretraining::{PretrainConfig, Pretraining, baselines};
 use tensors::{difference, gradient_coverage};
 use training::{AdamWConfig, RunDir, Schedule, Task, TrainConfig, Trainer};
-use transformer::{ModelConfig, Transformer};
+use transformer::{Architecture, ModelConfig, Transformer};
 
 const VOCAB_SIZE: usize = 20;
 
@@ -38,7 +38,8 @@ fn model() -> Transformer {
         d_ff: 24,
         max_seq_len: 8,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std: 0.1,
     };

@@ -15,7 +15,7 @@ use corpus::{Attribute, World, WorldConfig};
 use pretraining::{PretrainConfig, Pretraining};
 use tokenizer::{END_OF_TEXT, Tokenizer, TrainConfig as TokenizerConfig};
 use training::{AdamWConfig, Schedule, TrainConfig, Trainer};
-use transformer::{ModelConfig, Transformer};
+use transformer::{Architecture, ModelConfig, Transformer};
 
 use crate::facts::two_manners;
 use crate::{ChatTemplate, Conversation, FinetuneConfig, Finetuning, chat, fact_questions};
@@ -63,7 +63,8 @@ impl Laboratory {
             d_ff: 256,
             max_seq_len: 64,
             rope_theta: 10_000.0,
-            rms_norm_eps: 1e-5,
+            norm_eps: 1e-5,
+            architecture: Architecture::LLAMA,
             tie_embeddings: true,
             init_std: 0.08,
         };

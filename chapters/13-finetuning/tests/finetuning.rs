@@ -16,7 +16,7 @@ use finetuning::{
 use proptest::prelude::*;
 use tokenizer::{ASSISTANT, END, SPECIAL_TOKENS, Tokenizer, TrainConfig, USER};
 use training::{Task, next_token_loss};
-use transformer::{ModelConfig, Transformer};
+use transformer::{Architecture, ModelConfig, Transformer};
 
 const CPU: Device = Device::Cpu;
 const TEXT: &str = "What does Tovi sell? Tovi sells honey. What does Kelo sell? Kelo sells salt. I don't know.";
@@ -39,7 +39,8 @@ fn model(vocab_size: usize, max_seq_len: usize) -> Transformer {
         d_ff: 24,
         max_seq_len,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std: 0.3,
     };

@@ -12,7 +12,7 @@ use preferences::{DpoConfig, PreferencePair, PreferenceTuning, dpo_losses};
 use tensors::{difference, gradient_coverage};
 use tokenizer::{Tokenizer, TrainConfig};
 use training::{Task, Trainer};
-use transformer::{ModelConfig, Transformer};
+use transformer::{Architecture, ModelConfig, Transformer};
 
 const CPU: Device = Device::Cpu;
 
@@ -86,7 +86,8 @@ fn bench() -> Bench {
         d_ff: 24,
         max_seq_len: 48,
         rope_theta: 10_000.0,
-        rms_norm_eps: 1e-5,
+        norm_eps: 1e-5,
+        architecture: Architecture::LLAMA,
         tie_embeddings: true,
         init_std: 0.1,
     };

@@ -20,7 +20,9 @@ use std::sync::Arc;
 use ::attention::KeyValueStore;
 use candle_core::{DType, Result, Tensor};
 use transformer::ops::summed_loss;
-use transformer::{AttentionBranch, AttentionLayout, FeedForwardBranch, Ops, Reference, Weight};
+use transformer::{
+    AttentionBranch, AttentionLayout, FeedForwardBranch, LlamaAttention, LlamaFeedForward, Ops, Reference, Weight,
+};
 
 use super::copies::Copies;
 use super::device_op::apply;
@@ -185,24 +187,35 @@ impl Ops for Cuda {
         layout: AttentionLayout,
         store: &mut dyn KeyValueStore,
     ) -> Result<Tensor> {
-        let AttentionBranch { norm, q, k, v, o } = branch;
+        let Some(llama) = branch.as_llama() else {
+            self.fallbacks.hand_on_parts("attention branch");
+            return branch.compose(self, x, eps, layout, store);
+        };
+        let LlamaAttention { norm, q, k, v, o } = &llama;
         if store.remembers() {
             self.fallbacks
                 .record("attention with a cache: no kernel of a GPU; runs on reference operations, slower".into());
             return branch.compose(self, x, eps, layout, store);
         }
-        if !self.takes("attention branch", x, &[norm, q, k, v, o]) || !all_or_none_trained(&[q, k, v]) {
+        if !self.takes("attention branch", x, &[norm, q, k, v, o])
+            || !all_or_none_trained(&[q, k, v])
+            || !self.fallbacks.knows_attention(&layout, x.dim(1)?, store)
+        {
             return branch.compose(self, x, eps, layout, store);
         }
-        apply(x, attention_branch::AttentionBranchOp::new(self, branch, eps, x, layout)?)
+        apply(x, attention_branch::AttentionBranchOp::new(self, &llama, eps, x, layout)?)
     }
 
     fn feed_forward_branch(&self, x: &Tensor, branch: &FeedForwardBranch, eps: f64) -> Result<Tensor> {
-        let FeedForwardBranch { norm, gate, up, down } = branch;
+        let Some(llama) = branch.as_llama() else {
+            self.fallbacks.hand_on_parts("feed-forward branch");
+            return branch.compose(self, x, eps);
+        };
+        let LlamaFeedForward { norm, gate, up, down } = &llama;
         if !self.takes("feed-forward branch", x, &[norm, gate, up, down]) || !all_or_none_trained(&[gate, up]) {
             return branch.compose(self, x, eps);
         }
-        apply(x, feed_forward_branch::FeedForwardBranchOp::new(self, branch, eps, x)?)
+        apply(x, feed_forward_branch::FeedForwardBranchOp::new(self, &llama, eps, x)?)
     }
 
     fn take_gradients(&self) -> BTreeMap<String, Tensor> {

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
-use transformer::{AttentionBranch, AttentionLayout};
+use transformer::{AttentionLayout, LlamaAttention};
 
 use super::attention::Setup;
 use super::{Activations, Fused};
@@ -18,7 +18,7 @@ use crate::{attention, rms_norm};
 
 pub(super) struct AttentionBranchOp {
     fused: Fused,
-    branch: AttentionBranch,
+    branch: LlamaAttention,
     eps: f32,
     setup: Setup,
     saved: Mutex<Option<Saved>>,
@@ -35,7 +35,7 @@ struct Saved {
 impl AttentionBranchOp {
     pub(super) fn new(
         fused: &Fused,
-        branch: &AttentionBranch,
+        branch: &LlamaAttention,
         eps: f64,
         x: &Tensor,
         layout: AttentionLayout,
@@ -126,7 +126,7 @@ impl AttentionBranchOp {
 /// # Errors
 /// If the weights do not fit `x` `(batch, seq_len, d_model)` or each other.
 pub(super) fn checked_setup(
-    branch: &AttentionBranch,
+    branch: &LlamaAttention,
     x: &Tensor,
     layout: AttentionLayout,
     start: usize,

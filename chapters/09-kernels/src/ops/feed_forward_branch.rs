@@ -5,7 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
-use transformer::{FeedForwardBranch, Weight};
+use transformer::{LlamaFeedForward, Weight};
 
 use super::{Activations, Fused};
 use crate::matmul::Write;
@@ -16,7 +16,7 @@ use crate::{rms_norm, swiglu};
 
 pub(super) struct FeedForwardBranchOp {
     fused: Fused,
-    branch: FeedForwardBranch,
+    branch: LlamaFeedForward,
     eps: f32,
     saved: Mutex<Option<Saved>>,
 }
@@ -28,13 +28,13 @@ struct Saved {
 }
 
 impl FeedForwardBranchOp {
-    pub(super) fn new(fused: &Fused, branch: &FeedForwardBranch, eps: f64) -> Self {
+    pub(super) fn new(fused: &Fused, branch: &LlamaFeedForward, eps: f64) -> Self {
         Self { fused: fused.clone(), branch: branch.clone(), eps: eps as f32, saved: Mutex::new(None) }
     }
 
     /// (d_model, d_ff), checked.
     fn sizes(&self, x: &[usize]) -> Result<(usize, usize)> {
-        let FeedForwardBranch { norm, gate, up, down } = &self.branch;
+        let LlamaFeedForward { norm, gate, up, down } = &self.branch;
         let (d_ff, d_model) = gate.tensor.dims2()?;
         let fits = up.tensor.dims() == [d_ff, d_model]
             && down.tensor.dims() == [d_model, d_ff]

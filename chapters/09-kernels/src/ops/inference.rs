@@ -5,7 +5,7 @@
 
 use ::attention::KeyValueStore;
 use candle_core::{Result, Tensor, bail};
-use transformer::{AttentionBranch, AttentionLayout, FeedForwardBranch, Weight};
+use transformer::{AttentionLayout, LlamaAttention, LlamaFeedForward, Weight};
 
 use super::Fused;
 use super::attention::Setup;
@@ -21,11 +21,11 @@ use crate::storage::{Reading, is_supported, tensor};
 
 // ANCHOR: attention
 impl Fused {
-    /// [`AttentionBranch::compose`] with a store that remembers.
+    /// [`AttentionBranch::compose`](transformer::AttentionBranch::compose) with a store that remembers.
     pub(super) fn remembering_branch(
         &self,
         x: &Tensor,
-        branch: &AttentionBranch,
+        branch: &LlamaAttention,
         eps: f64,
         layout: AttentionLayout,
         store: &mut dyn KeyValueStore,
@@ -143,9 +143,9 @@ fn with_whole_heads(x: Tensor) -> Result<Tensor> {
 
 // ANCHOR: feed_forward
 impl Fused {
-    /// [`FeedForwardBranch::compose`] for at most [`MAX_ROWS`] rows.
-    pub(super) fn few_rows_feed_forward(&self, x: &Tensor, branch: &FeedForwardBranch, eps: f64) -> Result<Tensor> {
-        let FeedForwardBranch { norm, gate, up, down } = branch;
+    /// [`FeedForwardBranch::compose`](transformer::FeedForwardBranch::compose) for at most [`MAX_ROWS`] rows.
+    pub(super) fn few_rows_feed_forward(&self, x: &Tensor, branch: &LlamaFeedForward, eps: f64) -> Result<Tensor> {
+        let LlamaFeedForward { norm, gate, up, down } = branch;
         let (d_ff, d_model) = gate.tensor.dims2()?;
         let fits = up.tensor.dims() == [d_ff, d_model]
             && down.tensor.dims() == [d_model, d_ff]

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{Result, Shape, Tensor, bail};
-use transformer::{AttentionBranch, AttentionLayout};
+use transformer::{AttentionLayout, LlamaAttention};
 
 use super::super::attention::{self, AttentionShape};
 use super::super::device_op::DeviceOp;
@@ -20,7 +20,7 @@ use crate::storage::rotary_tables;
 
 pub(super) struct AttentionBranchOp {
     cuda: Cuda,
-    branch: AttentionBranch,
+    branch: LlamaAttention,
     eps: f32,
     shape: AttentionShape,
     cos: Tensor, // (seq_len, head_dim / 2)
@@ -45,7 +45,7 @@ impl Saved {
 impl AttentionBranchOp {
     pub(super) fn new(
         cuda: &Cuda,
-        branch: &AttentionBranch,
+        branch: &LlamaAttention,
         eps: f64,
         x: &Tensor,
         layout: AttentionLayout,
@@ -85,7 +85,7 @@ impl AttentionBranchOp {
     /// Everything up to the attention's output, from `x` `(rows, d_model)`.
     fn attend(&self, x: View<'_>) -> Result<Saved> {
         let (gpu, shape, d_model) = (&self.cuda.gpu, self.shape, self.d_model());
-        let AttentionBranch { norm, q, k, v, .. } = &self.branch;
+        let LlamaAttention { norm, q, k, v, .. } = &self.branch;
         let n_rows = shape.n_rows();
         let saved = Saved {
             inverse_rms: gpu.buffer(Element::F32, n_rows)?,
@@ -133,7 +133,7 @@ impl AttentionBranchOp {
         dx: View<'_>,
     ) -> Result<()> {
         let (gpu, d_model) = (&self.cuda.gpu, self.d_model());
-        let AttentionBranch { norm, q, k, v, .. } = &self.branch;
+        let LlamaAttention { norm, q, k, v, .. } = &self.branch;
         let weight = tensors::view(&norm.tensor)?;
         let normed = gpu.activations(x.len())?;
         rms_norm::apply(gpu, x, weight, inverse_rms, normed.view())?;

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{Result, Shape, Tensor, bail};
-use transformer::FeedForwardBranch;
+use transformer::LlamaFeedForward;
 
 use super::super::device_op::DeviceOp;
 use super::super::gpu::Matrix;
@@ -14,7 +14,7 @@ use crate::Activations;
 
 pub(super) struct FeedForwardBranchOp {
     cuda: Cuda,
-    branch: FeedForwardBranch,
+    branch: LlamaFeedForward,
     eps: f32,
     d_model: usize,
     d_ff: usize,
@@ -28,8 +28,8 @@ struct Saved {
 }
 
 impl FeedForwardBranchOp {
-    pub(super) fn new(cuda: &Cuda, branch: &FeedForwardBranch, eps: f64, x: &Tensor) -> Result<Self> {
-        let FeedForwardBranch { norm, gate, up, down } = branch;
+    pub(super) fn new(cuda: &Cuda, branch: &LlamaFeedForward, eps: f64, x: &Tensor) -> Result<Self> {
+        let LlamaFeedForward { norm, gate, up, down } = branch;
         let (d_ff, d_model) = gate.tensor.dims2()?;
         let fits = up.tensor.dims() == [d_ff, d_model]
             && down.tensor.dims() == [d_model, d_ff]
@@ -46,7 +46,7 @@ impl FeedForwardBranchOp {
     /// Everything up to gate and up, from `x` `(rows, d_model)`.
     fn expand(&self, x: View<'_>) -> Result<Saved> {
         let (gpu, d_model, d_ff) = (&self.cuda.gpu, self.d_model, self.d_ff);
-        let FeedForwardBranch { norm, gate, up, .. } = &self.branch;
+        let LlamaFeedForward { norm, gate, up, .. } = &self.branch;
         let n_rows = x.len() / d_model;
         let inverse_rms = gpu.buffer(Element::F32, n_rows)?;
         let normed = gpu.activations(x.len())?;
@@ -85,7 +85,7 @@ impl FeedForwardBranchOp {
         dx: View<'_>,
     ) -> Result<()> {
         let (gpu, d_model) = (&self.cuda.gpu, self.d_model);
-        let FeedForwardBranch { norm, gate, up, .. } = &self.branch;
+        let LlamaFeedForward { norm, gate, up, .. } = &self.branch;
         let weight = tensors::view(&norm.tensor)?;
         let normed = gpu.activations(x.len())?;
         rms_norm::apply(gpu, x, weight, inverse_rms, normed.view())?;
