@@ -109,6 +109,10 @@ impl KeyValueStore for KvCache {
     fn advance(&mut self, n_tokens: usize) {
         self.len += n_tokens;
     }
+
+    fn padding(&self) -> Option<&[usize]> {
+        self.padding.iter().any(|n_padding| *n_padding > 0).then_some(&self.padding)
+    }
 }
 // ANCHOR_END: cache
 
