@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use generation::{BatchGenerator, KvCache, Limits, Outcome, Request, Sampler, Sampling, generate};
-use kernels::{Activations, Fallbacks, Fused, Isa, Precision};
+use kernels::fallbacks::Fallbacks;
+use kernels::{Activations, Fused, Isa, Precision};
 use tensors::difference;
 use transformer::{Architecture, ModelConfig, Transformer};
 
