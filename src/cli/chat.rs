@@ -109,7 +109,7 @@ impl Speaker {
         if args.json {
             let mut completion = completions.finish()?.pop().unwrap_or_default();
             completion.text = completion.text.trim_start().to_string();
-            writeln!(out, "{}", report::json(&completion, &self.tokenizer))?;
+            writeln!(out, "{}", report::json(None, &completion, &self.tokenizer))?;
             out.flush()?;
             return Ok(completion.text);
         }

@@ -76,9 +76,7 @@ pub(crate) fn run(args: &GenerateArgs, out: &mut dyn Write) -> Result<()> {
             Completions::new(&model, &tokenizer, requests.to_vec(), &settings.stops, settings.n_log_probs)?;
         for (prompt, completion) in prompts.iter().zip(completions.finish()?) {
             if args.json {
-                let mut line = serde_json::json!({ "prompt": prompt });
-                line.as_object_mut().context("a line is an object")?.extend(fields(&completion, &tokenizer));
-                writeln!(out, "{line}")?;
+                writeln!(out, "{}", report::json(Some(prompt), &completion, &tokenizer))?;
             } else {
                 writeln!(out, "{prompt}{}", completion.text)?;
                 report::table(&completion, &tokenizer, out)?;
@@ -89,15 +87,8 @@ pub(crate) fn run(args: &GenerateArgs, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn fields(completion: &Completion, tokenizer: &Tokenizer) -> serde_json::Map<String, serde_json::Value> {
-    match report::json(completion, tokenizer) {
-        serde_json::Value::Object(fields) => fields,
-        _ => serde_json::Map::new(),
-    }
-}
-
 /// Writes the text of a single completion as it comes.
-pub(crate) fn stream(mut completions: Completions, out: &mut dyn Write) -> Result<Completion> {
+fn stream(mut completions: Completions, out: &mut dyn Write) -> Result<Completion> {
     while let Some(pieces) = completions.step()? {
         for (_, piece) in pieces {
             write!(out, "{piece}")?;

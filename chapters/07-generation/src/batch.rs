@@ -1,5 +1,5 @@
-//! Several texts at once. Decoding reads every weight for each step, whether it makes one token or twenty ([chapter's page](crate), "Why
-//! decoding is slow"), so texts that wait for the same weights are computed side by side.
+//! Several texts at once. Decoding reads every weight for each step, whether it makes one token or twenty (the
+//! chapter's page, "Why decoding is slow"), so texts that wait for the same weights are computed side by side.
 //!
 //! Prompts differ in length. They are aligned at their ends by padding in front ([`KvCache`]), so that one step makes one token for each
 //! text. A text that has ended leaves the batch and costs nothing more. When the longest text has filled the model's positions and others

@@ -21,9 +21,12 @@ pub fn candidates(logits: &[f32], temperature: f64, cuts: Cuts) -> Vec<(u32, f64
     // A token of weight 0, as a logit of −∞ has, cannot be drawn.
     tokens.retain(|(_, weight)| *weight > 0.0);
     keep_top_k(&mut tokens, cuts.top_k.unwrap_or(usize::MAX));
+    if cuts.top_p < 1.0 {
+        keep_top_p(&mut tokens, cuts.top_p);
+    }
+    // Weights are relative to the most likely token, which has 1.
+    tokens.retain(|(_, weight)| *weight >= cuts.min_p);
     tokens.sort_unstable_by(most_likely_first);
-    keep_top_p(&mut tokens, cuts.top_p);
-    keep_min_p(&mut tokens, cuts.min_p);
     let total = sum(&tokens);
     tokens.iter_mut().for_each(|(_, weight)| *weight /= total);
     tokens
@@ -42,23 +45,28 @@ fn keep_top_k(tokens: &mut Vec<(u32, f64)>, top_k: usize) {
     }
 }
 
-/// The token that crosses the line stays. `tokens` are sorted, most likely first.
+/// The token that crosses the line stays. A few tokens mostly reach it, so they are found and sorted in blocks that grow.
 fn keep_top_p(tokens: &mut Vec<(u32, f64)>, top_p: f64) {
-    if top_p == 1.0 {
-        return;
-    }
+    const FIRST_BLOCK: usize = 64;
     let total = sum(tokens);
-    let mut reached = 0.0;
-    let last = tokens.iter().position(|(_, weight)| {
-        reached += weight / total;
-        reached >= top_p
-    });
-    tokens.truncate(last.map_or(tokens.len(), |last| last + 1));
-}
-
-/// Weights are relative to the most likely token, which has 1.
-fn keep_min_p(tokens: &mut Vec<(u32, f64)>, min_p: f64) {
-    tokens.retain(|(_, weight)| *weight >= min_p);
+    let (mut reached, mut n_sorted) = (0.0, 0);
+    while n_sorted < tokens.len() {
+        let rest = &mut tokens[n_sorted..];
+        let n_block = rest.len().min(FIRST_BLOCK + 3 * n_sorted);
+        if n_block < rest.len() {
+            rest.select_nth_unstable_by(n_block, most_likely_first);
+        }
+        rest[..n_block].sort_unstable_by(most_likely_first);
+        let crosses = rest[..n_block].iter().position(|(_, weight)| {
+            reached += weight / total;
+            reached >= top_p
+        });
+        if let Some(last) = crosses {
+            tokens.truncate(n_sorted + last + 1);
+            return;
+        }
+        n_sorted += n_block;
+    }
 }
 
 fn sum(tokens: &[(u32, f64)]) -> f64 {

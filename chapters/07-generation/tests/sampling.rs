@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use generation::{Cuts, History, LogProbs, Penalties, Sampler, Sampling, candidates};
+use proptest::prelude::*;
 use serde_json::Value;
 
 /// Made by `tests/reference/sampling.py`.
@@ -196,4 +197,38 @@ fn one_sampler_s_draws_are_independent_of_each_other() {
         }
     }
     assert!(chi_square < 44.26, "{chi_square}: {seen:?}");
+}
+
+/// Top-p by the definition: everything sorted, one sum.
+fn nucleus(logits: &[f32], top_p: f64) -> Vec<u32> {
+    let weight = |token: &u32| f64::from(logits[*token as usize]).exp();
+    let mut order: Vec<u32> = (0..logits.len() as u32).collect();
+    order.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
+    let total: f64 = order.iter().map(weight).sum();
+    let mut reached = 0.0;
+    let last = order.iter().position(|token| {
+        reached += weight(token) / total;
+        reached >= top_p
+    });
+    order.truncate(last.map_or(order.len(), |last| last + 1));
+    order
+}
+
+proptest! {
+    #[test]
+    fn the_nucleus_of_large_vocabularies_is_that_of_a_whole_sort(
+        // Few different values, so that many tokens are equally likely; flat and steep distributions.
+        steps in prop::collection::vec(0u8..40, 1..700),
+        slope in 0.0f32..0.5,
+        top_p in 0.0011f64..0.9991,
+    ) {
+        let logits: Vec<f32> = steps.iter().map(|step| f32::from(*step) * slope).collect();
+        let found = candidates(&logits, 1.0, Cuts { top_p, ..Cuts::NONE });
+        let ids: Vec<u32> = found.iter().map(|(token, _)| *token).collect();
+        let expected = nucleus(&logits, top_p);
+        // A sum that reaches p but for rounding may end one token earlier or later.
+        prop_assert!(ids.len().abs_diff(expected.len()) <= 1, "{} of {}", ids.len(), expected.len());
+        let n = ids.len().min(expected.len());
+        prop_assert_eq!(&ids[..n], &expected[..n]);
+    }
 }

@@ -79,6 +79,9 @@ pub struct ChatTemplate {
 const CONTENT_START: char = '\u{E000}';
 const CONTENT_END: char = '\u{E001}';
 
+/// Instructions that a template may use up for one conversation. It comes from a file of another's, and a loop in it must not hang a server.
+const MAX_STEPS: u64 = 10_000_000;
+
 // ANCHOR: encode
 impl ChatTemplate {
     /// Compiles a Jinja template.
@@ -89,6 +92,8 @@ impl ChatTemplate {
         let mut environment = Environment::new();
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
+        environment.set_fuel(Some(MAX_STEPS));
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", raise_exception);
         let compiled = environment.add_template_owned("chat", source.to_string());
         compiled.map_err(|error| in_words(&error, source))?;

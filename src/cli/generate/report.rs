@@ -8,14 +8,19 @@ use serde_json::{Value, json};
 use tokenizer::Tokenizer;
 
 /// One JSON object. `logprobs` is as in OpenAI's chat completions, with the tokens' ids beside.
-pub(crate) fn json(completion: &Completion, tokenizer: &Tokenizer) -> Value {
+pub(crate) fn json(prompt: Option<&str>, completion: &Completion, tokenizer: &Tokenizer) -> Value {
     let finish_reason = match completion.finish_reason {
         Some(FinishReason::Stop) => json!("stop"),
         Some(FinishReason::Length) => json!("length"),
         None => Value::Null,
     };
-    let mut object =
-        json!({ "text": completion.text, "n_tokens": completion.tokens.len(), "finish_reason": finish_reason });
+    let mut object = match prompt {
+        Some(prompt) => json!({ "prompt": prompt }),
+        None => json!({}),
+    };
+    object["text"] = json!(completion.text);
+    object["n_tokens"] = json!(completion.tokens.len());
+    object["finish_reason"] = finish_reason;
     if !completion.log_probs.is_empty() {
         let tokens = completion.tokens.iter().zip(&completion.log_probs);
         let content: Vec<Value> = tokens.map(|(id, log_probs)| with_alternatives(*id, log_probs, tokenizer)).collect();

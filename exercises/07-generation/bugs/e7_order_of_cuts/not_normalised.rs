@@ -25,6 +25,5 @@ pub fn distribution(logits: &[f32], temperature: f64, top_k: usize, min_p: f64) 
     for weight in weights.iter_mut().filter(|weight| **weight < min_p) {
         *weight = 0.0;
     }
-    let total: f64 = weights.iter().sum();
-    Ok(weights.iter().map(|weight| weight / total.max(1.0) * total.min(1.0)).collect())
+    Ok(weights)
 }

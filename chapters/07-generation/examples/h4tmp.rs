@@ -1,0 +1,2 @@
+//! x
+fn main() { generation::tour(&mut std::io::stdout()).unwrap(); }
