@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use candle_core::Device;
 use llm_from_scratch::stages::model_folder::{self, ModelKind};
 use serde_json::{Value, json};
-use tokenizer::{TrainConfig, Tokenizer};
+use tokenizer::{Tokenizer, TrainConfig};
 use transformer::{ModelConfig, Transformer};
 
 const MAX_SEQ_LEN: usize = 48;
@@ -74,7 +74,8 @@ fn several_prompts_become_what_each_becomes_alone() {
         .collect();
     assert_eq!(alone.len(), 3);
     let repeated = prompts.iter().flat_map(|prompt| ["--prompt", prompt]).collect::<Vec<_>>();
-    for source in [repeated, vec!["--prompts", "prompts.txt"], vec!["--prompts", "prompts.jsonl", "--batch-size", "2"]] {
+    for source in [repeated, vec!["--prompts", "prompts.txt"], vec!["--prompts", "prompts.jsonl", "--batch-size", "2"]]
+    {
         assert_eq!(lines(&generate(here, &[&source[..], &settings[..]].concat())), alone, "{source:?}");
     }
     for (line, prompt) in alone.iter().zip(prompts) {
@@ -87,7 +88,8 @@ fn text_is_streamed_as_json_has_it_and_ends_at_a_stop_string() {
     let folder = models();
     let here = folder.path();
     let arguments = ["--prompt", "the town", "--temperature", "1", "--seed", "2"];
-    let whole = lines(&generate(here, &[&arguments[..], &["--json"]].concat()))[0]["text"].as_str().unwrap().to_string();
+    let whole =
+        lines(&generate(here, &[&arguments[..], &["--json"]].concat()))[0]["text"].as_str().unwrap().to_string();
     assert_eq!(generate(here, &arguments), format!("the town{whole}\n"));
     // Every piece of the text in turn as the stop string.
     let characters: Vec<char> = whole.chars().filter(|c| *c != '\u{FFFD}').collect();
@@ -98,7 +100,11 @@ fn text_is_streamed_as_json_has_it_and_ends_at_a_stop_string() {
         let Some(start) = whole.find(&stop) else { continue };
         let stop = format!("--stop={stop}");
         let line = &lines(&generate(here, &[&arguments[..], &["--json", &stop]].concat()))[0];
-        assert_eq!((line["text"].as_str(), line["finish_reason"].as_str()), (Some(&whole[..start]), Some("stop")), "{stop}");
+        assert_eq!(
+            (line["text"].as_str(), line["finish_reason"].as_str()),
+            (Some(&whole[..start]), Some("stop")),
+            "{stop}"
+        );
         n_stopped += 1;
     }
     assert!(n_stopped >= 2);
@@ -162,12 +168,15 @@ fn values_that_cannot_be_are_refused_by_name_and_range() {
         (vec!["--batch-size", "0"], vec!["--batch-size", "0 is not in 1.."]),
         (vec!["--prompts", "absent.txt"], vec!["--prompt"]),
     ] {
-        let message = refusal(folder.path(), &[&["generate", "--model", "base", "--prompt", "x"], &arguments[..]].concat());
+        let message =
+            refusal(folder.path(), &[&["generate", "--model", "base", "--prompt", "x"], &arguments[..]].concat());
         for word in words {
             assert!(message.contains(word), "{arguments:?}: {message}");
         }
     }
-    assert!(refusal(folder.path(), &["generate", "--model", "base", "--prompts", "absent"]).contains("there is no file"));
+    assert!(
+        refusal(folder.path(), &["generate", "--model", "base", "--prompts", "absent"]).contains("there is no file")
+    );
     assert!(refusal(folder.path(), &["generate", "--model", "base"]).contains("--prompt"));
     let arguments = ["chat", "--model", "chat", "--message", "x", "--top-p", "2", "--temperature", "1"];
     assert!(refusal(folder.path(), &arguments).contains("top_p 2 must be above 0 and at most 1"));
@@ -214,8 +223,7 @@ fn converse(folder: &Path, arguments: &[&str], input: &str) -> (String, String) 
     use std::io::Write;
     let mut command = Command::new(env!("CARGO_BIN_EXE_llm"));
     command.args(["chat", "--model", "chat", "--max-tokens", "4"]).args(arguments).current_dir(folder);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
@@ -227,7 +235,10 @@ fn a_long_conversation_is_refused_or_forgets_its_oldest_turns() {
     let folder = models();
     let input = "what does the town sell?\n".repeat(8);
     let (_, refused) = converse(folder.path(), &["--json"], &input);
-    assert!(refused.contains("turns takes") && refused.contains("reads 48") && refused.contains("--truncate"), "{refused}");
+    assert!(
+        refused.contains("turns takes") && refused.contains("reads 48") && refused.contains("--truncate"),
+        "{refused}"
+    );
     let (answers, refused) = converse(folder.path(), &["--json", "--truncate"], &input);
     assert_eq!((lines(&answers).len(), refused.as_str()), (8, ""));
     // A message that does not fit alone cannot be helped by forgetting.

@@ -207,7 +207,9 @@ mod tests {
     #[test]
     fn what_is_too_long_is_said_with_both_lengths() {
         let message = |n_turns| checked_length(vec![0; 40], &talk(n_turns), 32).unwrap_err().to_string();
-        assert!(message(1).contains("this message takes 40 tokens") && message(1).contains("31 at most; say it shorter"));
+        assert!(
+            message(1).contains("this message takes 40 tokens") && message(1).contains("31 at most; say it shorter")
+        );
         assert!(message(3).contains("conversation of 3 turns takes 40 tokens") && message(3).contains("--truncate"));
         assert_eq!(checked_length(vec![0; 31], &talk(3), 32).unwrap().len(), 31);
         assert!(checked_length(vec![0; 32], &talk(3), 32).is_err());

@@ -61,8 +61,10 @@ pub(crate) fn run(args: &GenerateArgs, out: &mut dyn Write) -> Result<()> {
         None => args.prompt.clone(),
     };
     let (model, tokenizer) = model_folder::load_for_inference(&args.model, &args.device.open()?)?;
-    let requests =
-        prompts.iter().map(|prompt| request(args, &settings, prompt, &model, &tokenizer)).collect::<Result<Vec<_>>>()?;
+    let requests = prompts
+        .iter()
+        .map(|prompt| request(args, &settings, prompt, &model, &tokenizer))
+        .collect::<Result<Vec<_>>>()?;
     if let ([prompt], false) = (prompts.as_slice(), args.json) {
         write!(out, "{prompt}")?;
         let completions = Completions::new(&model, &tokenizer, requests, &settings.stops, settings.n_log_probs)?;

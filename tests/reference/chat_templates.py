@@ -2,7 +2,7 @@
 
     python3 -m venv venv && venv/bin/pip install torch transformers==5.23.0 jinja2 && venv/bin/python tests/reference/chat_templates.py > tests/reference/chat_templates.json
 
-The templates are small, and each has a construct that published ones use: Python's methods of strings and dictionaries, `break`, `tojson`,
+The templates are small, and each has a construct that published ones use: Python's methods of strings and dictionaries, `break`,
 namespaces, slices, white space control, `raise_exception`.
 """
 
@@ -21,7 +21,6 @@ TEMPLATES = {
     ),
     "startswith": "{% for m in messages %}{% if m.content.startswith('Who') %}?{% else %}.{% endif %}{{ m.content }}{% endfor %}",
     "break": "{% for m in messages %}{% if loop.index > 2 %}{% break %}{% endif %}{{ m.content }};{% endfor %}",
-    "tojson": "{{ messages | tojson }}",
     "namespace": (
         "{% set ns = namespace(system='none') %}{% for m in messages %}{% if m.role == 'system' %}{% set ns.system = m.content %}"
         "{% endif %}{% endfor %}<{{ ns.system }}>{{ messages | length }}"

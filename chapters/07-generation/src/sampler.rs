@@ -67,9 +67,7 @@ impl Sampler {
     fn choose(&mut self, logits: &[f32]) -> u32 {
         match self.sampling {
             Sampling::Greedy => most_likely(logits),
-            Sampling::Random { temperature, cuts } => {
-                draw(&candidates(logits, temperature, cuts), self.rng.random())
-            }
+            Sampling::Random { temperature, cuts } => draw(&candidates(logits, temperature, cuts), self.rng.random()),
         }
     }
 }

@@ -265,11 +265,8 @@ fn a_cache_keeps_the_sequences_that_it_is_told_to() {
 fn requests_that_cannot_be_met_are_refused() {
     let model = model(Architecture::LLAMA);
     let error = |prompts: &[Vec<u32>]| {
-        let requests = prompts.iter().map(|prompt| Request {
-            prompt: prompt.clone(),
-            sampler: greedy(),
-            limits: limits(1),
-        });
+        let requests =
+            prompts.iter().map(|prompt| Request { prompt: prompt.clone(), sampler: greedy(), limits: limits(1) });
         BatchGenerator::new(&model, requests.collect()).unwrap_err().to_string()
     };
     assert!(error(&[]).contains("at least one sequence"));

@@ -3,7 +3,7 @@
 
 use generation::{Limits, StopStrings, TextStream};
 use proptest::prelude::*;
-use tokenizer::{TrainConfig, Tokenizer};
+use tokenizer::{Tokenizer, TrainConfig};
 
 fn strings(strings: &[&str]) -> Vec<String> {
     strings.iter().map(|string| string.to_string()).collect()

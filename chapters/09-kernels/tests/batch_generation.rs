@@ -90,8 +90,7 @@ fn logits_side_by_side_are_those_of_each_alone() {
     let texts: Vec<Vec<u32>> = LENGTHS.iter().zip(0..).map(|(n, salt)| prompt(n + n_decoded, salt)).collect();
     let padding: Vec<usize> = LENGTHS.iter().map(|n| longest - n).collect();
     let mut together = KvCache::with_padding(&model, padding.clone(), longest + n_decoded).unwrap();
-    let mut alone: Vec<KvCache> =
-        LENGTHS.iter().map(|n| KvCache::new(&model, 1, n + n_decoded).unwrap()).collect();
+    let mut alone: Vec<KvCache> = LENGTHS.iter().map(|n| KvCache::new(&model, 1, n + n_decoded).unwrap()).collect();
     let starts: Vec<usize> = std::iter::once(0).chain(longest..longest + n_decoded).collect();
     for (start, end) in starts.iter().zip(longest..) {
         let row = |text: &[u32], n_padding: usize| -> Vec<u32> {

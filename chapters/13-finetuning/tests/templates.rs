@@ -21,7 +21,7 @@ fn templates_give_what_transformers_gives() {
     let reference: Value = serde_json::from_str(REFERENCE).unwrap();
     let messages: Vec<Message> = serde_json::from_value(reference["messages"].clone()).unwrap();
     let cases = reference["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 11);
+    assert_eq!(cases.len(), 10);
     for case in cases {
         let template = load(case["template"].as_str().unwrap()).unwrap();
         let found = template.render(&messages, Ending::Prompt);
@@ -53,7 +53,7 @@ fn what_is_unknown_is_named_with_its_line() {
         ("{% for message in messages %}", "end of input"),
         ("{{ messages[0]['content' }}", "expected"),
         ("{% import 'x' as y %}", "x"),
-        ("{{ 1 / 0 }}", "divi"),
+        ("{{ messages | tojson }}", "tojson"),
     ] {
         let message = refusal(&format!("{{# a comment #}}\n\n{construct}\n"));
         assert!(message.contains("chat_template line 3"), "{construct}: {message}");

@@ -40,7 +40,12 @@ fn positions_and_channels_stay_where_they_are() {
     let (x, y) = (labelled(2, 2, 3, 4), expand_kv_heads(&labelled(2, 2, 3, 4), 4).unwrap());
     for query_head in 0..4 {
         let of = |x: &Tensor, head| x.narrow(1, head, 1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert_eq!(of(&y, query_head), of(&x, query_head / 2), "query head {query_head} has key-value head {}", query_head / 2);
+        assert_eq!(
+            of(&y, query_head),
+            of(&x, query_head / 2),
+            "query head {query_head} has key-value head {}",
+            query_head / 2
+        );
     }
 }
 

@@ -51,8 +51,10 @@ fn every_column_sees_something() {
 fn a_token_sees_the_same_text_as_alone() {
     for n_padding in 0..4 {
         for query in n_padding..8 {
-            let seen: Vec<usize> =
-                (0..8).filter(|key| may_see(query, *key, n_padding)).filter_map(|key| position(key, n_padding)).collect();
+            let seen: Vec<usize> = (0..8)
+                .filter(|key| may_see(query, *key, n_padding))
+                .filter_map(|key| position(key, n_padding))
+                .collect();
             let alone: Vec<usize> = (0..=query - n_padding).collect();
             assert_eq!(seen, alone, "column {query} with {n_padding} columns of padding");
         }

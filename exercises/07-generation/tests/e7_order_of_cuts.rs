@@ -61,7 +61,8 @@ fn large_logits_do_not_overflow() {
 
 #[test]
 fn settings_that_cannot_be_are_errors() {
-    let error = |temperature, top_k, min_p| distribution(&[0.0], temperature, top_k, min_p).expect_err("must be refused");
+    let error =
+        |temperature, top_k, min_p| distribution(&[0.0], temperature, top_k, min_p).expect_err("must be refused");
     assert!(error(0.0, 1, 0.0).contains('0') && error(-1.5, 1, 0.0).contains("-1.5"));
     assert!(error(f64::NAN, 1, 0.0).contains("NaN") && error(1.0, 0, 0.0).contains('0'));
     assert!(error(1.0, 1, 1.25).contains("1.25") && error(1.0, 1, -0.25).contains("-0.25"));

@@ -59,7 +59,9 @@ impl SamplingArgs {
         };
         let sampler = Sampler::new(self.sampling()?, self.seed).map_err(wrong)?.with_penalties(penalties);
         if self.stop.iter().any(String::is_empty) {
-            return Err(WrongRequest::new("--stop is empty, and every text has that at once; give at least one character"));
+            return Err(WrongRequest::new(
+                "--stop is empty, and every text has that at once; give at least one character",
+            ));
         }
         let n_log_probs = self.logprobs.map(|n| n as usize);
         Ok(Settings { sampler: sampler.map_err(wrong)?, stops: self.stop.clone(), n_log_probs })

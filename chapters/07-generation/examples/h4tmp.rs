@@ -1,2 +1,0 @@
-//! x
-fn main() { generation::tour(&mut std::io::stdout()).unwrap(); }
