@@ -96,7 +96,7 @@ impl ChatTemplate {
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", raise_exception);
         let compiled = environment.add_template_owned("chat", source.to_string());
-        compiled.map_err(|error| in_words(&error, source))?;
+        compiled.map_err(|error| in_words(&error, source)).context("chat_template is not valid Jinja")?;
         Ok(Self { environment, source: source.to_string(), bos_token: None, eos_token: None })
     }
 

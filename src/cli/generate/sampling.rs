@@ -33,7 +33,7 @@ pub(crate) struct SamplingArgs {
     #[arg(long, value_name = "TEXT", num_args = 1..)]
     stop: Vec<String>,
     /// Decides what is sampled
-    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
     /// Report each token's log-probability by the model itself, and this many alternatives
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=20), allow_negative_numbers = true)]
