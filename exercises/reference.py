@@ -4,7 +4,7 @@ Independent of the Rust solutions: another language, and the formula as the pape
 Run `python3 exercises/reference.py`; the tests hold the printed numbers.
 The parameter counts of known models are the ones their publishers state; the formula here reproduces them.
 """
-from math import cos, exp, log, pi, sin, sqrt
+from math import cos, erf, exp, log, pi, sin, sqrt, tanh
 
 
 def softmax(x):
@@ -36,6 +36,28 @@ for position in (0, 1, 2):
 x, weight = [1, -2, 3, 4], [1, 1, 0.5, 2]
 rms = sqrt(sum(v * v for v in x) / len(x) + 1e-5)
 print("06 rms_norm", r([v / rms * w for v, w in zip(x, weight)]))
+
+
+def head_scores(q, k, n_heads):
+    hd = len(q[0]) // n_heads
+    dot = lambda a, b, h: sum(a[c] * b[c] for c in range(h * hd, (h + 1) * hd))
+    return [[[dot(a, b, h) / sqrt(hd) for b in k] for a in q] for h in range(n_heads)]
+
+
+queries, keys = [[1, 2, 3, 4], [0.5, -1, 2, 0]], [[1, 1, 1, 1], [2, 0, -1, 3], [0, 1, 0.5, 0.5]]
+print("05 scores of two heads", r(head_scores(queries, keys, 2)))
+
+
+def layer_norm(x, gain, bias, eps):
+    mean = sum(x) / len(x)
+    std = sqrt(sum((v - mean) ** 2 for v in x) / len(x) + eps)
+    return [(v - mean) / std * g + b for v, g, b in zip(x, gain, bias)]
+
+
+print("06 layer_norm", r(layer_norm([1, -2, 3, 4], [1, 1, 0.5, 2], [0, 0.5, 0, -1], 1e-5)))
+for v in (-3, -1, 0.5, 1, 2):
+    by_tanh = v / 2 * (1 + tanh(sqrt(2 / pi) * (v + 0.044715 * v**3)))
+    print("06 gelu", v, "by tanh", r(by_tanh), "exact", r(v / 2 * (1 + erf(v / sqrt(2)))))
 
 
 def parameters(vocab, d, layers, heads, kv, hd, ff, tied):

@@ -5,20 +5,23 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use finetuning::chat::Ending;
-use finetuning::{ChatTemplate, Message};
-use generation::{Generator, Limits, Sampler, Sampling};
+use finetuning::chat::{Ending, NoChatTemplate};
+use finetuning::{ChatTemplate, Message, Role};
+use generation::{Completion, Completions};
 use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::stages::model_folder;
-use tokenizer::{END, END_OF_TEXT, Tokenizer};
+use tokenizer::Tokenizer;
 use transformer::Transformer;
 
+use super::generate::sampling::{SamplingArgs, Settings};
+use super::generate::{longest_prompt, report};
 use crate::device::DeviceKind;
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  llm chat --model runs/world/model\n  llm chat --model runs/world/model --message \"What does Banunu sell?\""
-)]
+#[command(after_help = "Examples:
+  llm chat --model runs/world/model
+  llm chat --model runs/world/model --message \"What does Banunu sell?\" --json
+  llm chat --model runs/world/model --temperature 0.7 --top-p 0.9 --truncate")]
 pub(crate) struct ChatArgs {
     /// A model folder
     #[arg(long, value_name = "DIR")]
@@ -26,18 +29,23 @@ pub(crate) struct ChatArgs {
     /// Answer this and leave; without it, a conversation until the end of input
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
+    /// What holds for the whole conversation, for models that were trained with such a message
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
     /// Answer with at most so many tokens
-    #[arg(long, value_name = "N", default_value_t = 128)]
+    #[arg(long, value_name = "N", default_value_t = 128, allow_negative_numbers = true)]
     max_tokens: usize,
-    /// 0 takes the most likely token; 1 samples from the model's own distribution
-    #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true)]
-    temperature: f64,
-    /// Decides what is sampled
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    seed: u64,
+    /// Forget the oldest turns of a conversation that is too long for the model; the system message stays
+    #[arg(long)]
+    truncate: bool,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// Where to compute
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceKind,
+    /// Print one JSON object an answer, a line each
+    #[arg(long)]
+    json: bool,
 }
 
 /// A model that can chat.
@@ -45,23 +53,27 @@ struct Speaker {
     model: Transformer,
     tokenizer: Tokenizer,
     template: ChatTemplate,
+    settings: Settings,
 }
 
 pub(crate) fn run(args: &ChatArgs, out: &mut dyn Write) -> Result<()> {
-    let sampling = Sampling::at_temperature(args.temperature);
-    sampling.validate().map_err(|error| WrongRequest::new(error.to_string()))?;
+    let settings = args.sampling.settings()?;
     let (model, tokenizer) = model_folder::load_for_inference(&args.model, &args.device.open()?)?;
-    let template = ChatTemplate::load(&args.model)?;
-    let speaker = Speaker { model, tokenizer, template };
+    let template = ChatTemplate::load(&args.model).map_err(|error| match error.downcast_ref::<NoChatTemplate>() {
+        Some(no_template) => WrongRequest::new(no_template.to_string()).into(),
+        None => error,
+    })?;
+    let speaker = Speaker { model, tokenizer, template, settings };
+    let system: Vec<Message> = args.system.iter().map(Message::system).collect();
     if let Some(message) = &args.message {
-        speaker.answer(args, sampling, &[Message::user(message)], out)?;
+        speaker.answer(args, &[system, vec![Message::user(message)]].concat(), out)?;
         return Ok(());
     }
     let is_terminal = std::io::stdin().is_terminal();
     if is_terminal {
         writeln!(out, "Ask something; an empty line starts a new conversation, Ctrl-D leaves.")?;
     }
-    let mut messages = Vec::new();
+    let mut messages = system.clone();
     let mut lines = std::io::stdin().lock().lines();
     loop {
         if is_terminal {
@@ -70,11 +82,11 @@ pub(crate) fn run(args: &ChatArgs, out: &mut dyn Write) -> Result<()> {
         }
         let Some(line) = lines.next().transpose()? else { return Ok(()) };
         if line.trim().is_empty() {
-            messages.clear();
+            messages.clone_from(&system);
             continue;
         }
         messages.push(Message::user(line.trim()));
-        match speaker.answer(args, sampling, &messages, out) {
+        match speaker.answer(args, &messages, out) {
             Ok(answer) => messages.push(Message::assistant(answer)),
             // What was asked cannot be answered; what was said before stays.
             Err(error) if error.is::<WrongRequest>() => {
@@ -87,38 +99,119 @@ pub(crate) fn run(args: &ChatArgs, out: &mut dyn Write) -> Result<()> {
 }
 
 impl Speaker {
-    /// Prints the answer as it is generated, and returns it. What does not fit the model's longest sequence is forgotten, oldest first; a
-    /// last message that does not fit alone is a wrong request.
-    fn answer(&self, args: &ChatArgs, sampling: Sampling, messages: &[Message], out: &mut dyn Write) -> Result<String> {
-        let max_seq_len = self.model.config().max_seq_len;
-        let mut remembered = messages;
-        let mut prompt = self.template.encode(&self.tokenizer, remembered, Ending::Prompt)?;
-        while prompt.len() + args.max_tokens.min(max_seq_len / 4) > max_seq_len && remembered.len() > 2 {
-            remembered = &remembered[2..];
-            prompt = self.template.encode(&self.tokenizer, remembered, Ending::Prompt)?;
-        }
-        if prompt.len() >= max_seq_len {
-            let message = format!(
-                "this message takes {} tokens, and the model reads {max_seq_len} with its answer; say it shorter",
-                prompt.len()
-            );
-            return Err(WrongRequest::new(message).into());
-        }
-        let ends = [END_OF_TEXT, END].into_iter().chain(self.template.eos_token());
-        let stop_tokens = ends.filter_map(|token| self.tokenizer.id_of(token)).collect();
-        let limits = Limits { max_tokens: args.max_tokens, stop_tokens };
-        let mut stream = self.tokenizer.decode_stream();
-        let mut answer = String::new();
-        for token in Generator::new(&self.model, &prompt, Sampler::new(sampling, args.seed)?, limits)? {
-            let Some(text) = stream.push(token?) else { continue };
-            // The template's space before the answer belongs to the format, not to the answer.
-            let text = if answer.is_empty() { text.trim_start().to_string() } else { text };
-            write!(out, "{text}")?;
+    /// Prints the answer as it is generated, and returns it.
+    fn answer(&self, args: &ChatArgs, messages: &[Message], out: &mut dyn Write) -> Result<String> {
+        let prompt = self.fitting_prompt(args, messages)?;
+        let eos_token: Vec<&str> = self.template.eos_token().into_iter().collect();
+        let request = self.settings.request(prompt, args.max_tokens, &eos_token, &self.tokenizer);
+        let Settings { stops, n_log_probs, .. } = &self.settings;
+        let mut completions = Completions::new(&self.model, &self.tokenizer, vec![request], stops, *n_log_probs)?;
+        if args.json {
+            let mut completion = completions.finish()?.pop().unwrap_or_default();
+            completion.text = completion.text.trim_start().to_string();
+            writeln!(out, "{}", report::json(None, &completion, &self.tokenizer))?;
             out.flush()?;
-            answer.push_str(&text);
+            return Ok(completion.text);
         }
-        let rest = stream.finish().unwrap_or_default();
-        writeln!(out, "{rest}")?;
-        Ok(answer + &rest)
+        let mut answer = String::new();
+        while let Some(pieces) = completions.step()? {
+            for (_, piece) in pieces {
+                // The template's space before the answer belongs to the format, not to the answer.
+                let piece = if answer.is_empty() { piece.trim_start() } else { &piece };
+                write!(out, "{piece}")?;
+                answer.push_str(piece);
+            }
+            out.flush()?;
+        }
+        writeln!(out)?;
+        let completion: Completion = completions.finish()?.pop().unwrap_or_default();
+        report::table(&completion, &self.tokenizer, out)?;
+        Ok(answer)
+    }
+
+    /// The tokens of the conversation, or of its newest turns if the oldest may be forgotten.
+    fn fitting_prompt(&self, args: &ChatArgs, messages: &[Message]) -> Result<Vec<u32>> {
+        let encode = |messages: &[Message]| self.template.encode(&self.tokenizer, messages, Ending::Prompt);
+        let max_seq_len = self.model.config().max_seq_len;
+        let whole = encode(messages)?;
+        if args.truncate {
+            let longest = longest_prompt(max_seq_len, args.max_tokens);
+            let mut remembered = messages.to_vec();
+            let mut prompt = whole;
+            while prompt.len() > longest && forget_oldest_turn(&mut remembered) {
+                prompt = encode(&remembered)?;
+            }
+            return checked_length(prompt, &remembered, max_seq_len);
+        }
+        checked_length(whole, messages, max_seq_len)
+    }
+}
+
+/// Takes the first question and its answer out, unless it is the last question. Whether it could.
+fn forget_oldest_turn(messages: &mut Vec<Message>) -> bool {
+    let questions = messages.iter().enumerate().filter(|(_, message)| message.role == Role::User);
+    let questions: Vec<usize> = questions.map(|(index, _)| index).take(2).collect();
+    let [oldest, next] = questions[..] else { return false };
+    messages.drain(oldest..next);
+    true
+}
+
+/// The prompt, if the model has room for it and at least one token more.
+fn checked_length(prompt: Vec<u32>, messages: &[Message], max_seq_len: usize) -> Result<Vec<u32>> {
+    if prompt.len() < max_seq_len {
+        return Ok(prompt);
+    }
+    let n_turns = messages.iter().filter(|message| message.role == Role::User).count();
+    let (subject, way_out) = match n_turns {
+        0 | 1 => ("this message takes".to_string(), "say it shorter"),
+        _ => (
+            format!("the conversation of {n_turns} turns takes"),
+            "start a new one with an empty line, or let --truncate forget the oldest turns",
+        ),
+    };
+    let message = format!(
+        "{subject} {} tokens, and the model reads {max_seq_len} with its answer, so {} at most; {way_out}",
+        prompt.len(),
+        max_seq_len - 1
+    );
+    Err(WrongRequest::new(message).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn talk(n_turns: usize) -> Vec<Message> {
+        let turns = (0..n_turns).flat_map(|i| [Message::user(format!("q{i}")), Message::assistant(format!("a{i}"))]);
+        let mut messages: Vec<Message> = std::iter::once(Message::system("s")).chain(turns).collect();
+        messages.pop();
+        messages
+    }
+
+    fn words(messages: &[Message]) -> String {
+        messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_oldest_turns_are_forgotten_and_the_system_message_stays() {
+        let mut messages = talk(3);
+        assert_eq!(words(&messages), "s q0 a0 q1 a1 q2");
+        assert!(forget_oldest_turn(&mut messages));
+        assert_eq!(words(&messages), "s q1 a1 q2");
+        assert!(forget_oldest_turn(&mut messages));
+        assert_eq!(words(&messages), "s q2");
+        assert!(!forget_oldest_turn(&mut messages));
+        assert_eq!(words(&messages), "s q2");
+    }
+
+    #[test]
+    fn what_is_too_long_is_said_with_both_lengths() {
+        let message = |n_turns| checked_length(vec![0; 40], &talk(n_turns), 32).unwrap_err().to_string();
+        assert!(
+            message(1).contains("this message takes 40 tokens") && message(1).contains("31 at most; say it shorter")
+        );
+        assert!(message(3).contains("conversation of 3 turns takes 40 tokens") && message(3).contains("--truncate"));
+        assert_eq!(checked_length(vec![0; 31], &talk(3), 32).unwrap().len(), 31);
+        assert!(checked_length(vec![0; 32], &talk(3), 32).is_err());
     }
 }

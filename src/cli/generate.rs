@@ -1,96 +1,120 @@
-//! `llm generate`: continue a text.
+//! `llm generate`: continue a text, or several.
+
+mod fit;
+mod prompts;
+pub(crate) mod report;
+pub(crate) mod sampling;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use generation::{Generator, Limits, Sampler, Sampling};
-use llm_from_scratch::request::WrongRequest;
+use generation::{Completion, Completions, Request};
 use llm_from_scratch::stages::model_folder;
-use tokenizer::{END, END_OF_TEXT};
+use tokenizer::{END_OF_TEXT, Tokenizer};
+use transformer::Transformer;
 
+pub(crate) use self::fit::longest_prompt;
+use self::fit::{Overflow, fit};
+use self::sampling::{SamplingArgs, Settings};
 use crate::device::DeviceKind;
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example: llm generate --model runs/world/pretrained --prompt \"The market in\" --temperature 0.8"
-)]
+#[command(after_help = "Examples:
+  llm generate --model runs/world/pretrained --prompt \"The market in\" --temperature 0.8 --top-p 0.95
+  llm generate --model runs/world/pretrained --prompt \"The river\" --prompt \"The doors\" --stop . --json
+  llm generate --model runs/world/pretrained --prompts questions.jsonl --batch-size 16 --json")]
 pub(crate) struct GenerateArgs {
     /// A model folder
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// The text to continue
-    #[arg(long)]
-    prompt: String,
+    /// The text to continue; may be given several times
+    #[arg(long, value_name = "TEXT", required_unless_present = "prompts", conflicts_with = "prompts")]
+    prompt: Vec<String>,
+    /// The texts to continue: a file with one a line, or JSON Lines with a field "prompt"
+    #[arg(long, value_name = "FILE")]
+    prompts: Option<PathBuf>,
     /// Generate at most so many tokens
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
     max_tokens: usize,
-    /// 0 takes the most likely token; 1 samples from the model's own distribution
-    #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true)]
-    temperature: f64,
-    /// Sample among so many of the most likely tokens
-    #[arg(long, value_name = "K")]
-    top_k: Option<usize>,
-    /// Sample among the most likely tokens that reach this probability
-    #[arg(long, value_name = "P")]
-    top_p: Option<f64>,
-    /// Decides what is sampled
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    seed: u64,
+    /// Leave out the beginning of a prompt that is too long for the model
+    #[arg(long)]
+    truncate: bool,
+    /// Generate so many texts side by side
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+    batch_size: u32,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// Where to compute
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceKind,
-    /// Print one JSON object
+    /// Print one JSON object a prompt, a line each
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: &GenerateArgs, out: &mut dyn Write) -> Result<()> {
-    let sampler = Sampler::new(sampling(args)?, args.seed).map_err(|error| WrongRequest::new(error.to_string()))?;
+    let settings = args.sampling.settings()?;
+    let prompts = match &args.prompts {
+        Some(path) => prompts::read_prompts(path)?,
+        None => args.prompt.clone(),
+    };
     let (model, tokenizer) = model_folder::load_for_inference(&args.model, &args.device.open()?)?;
-    let mut prompt = tokenizer.encode(&args.prompt);
-    if prompt.is_empty() {
-        // With nothing to continue, the model begins a document.
-        prompt.push(tokenizer.id_of(END_OF_TEXT).context("the tokenizer has no end-of-text token")?);
+    let requests = prompts
+        .iter()
+        .map(|prompt| request(args, &settings, prompt, &model, &tokenizer))
+        .collect::<Result<Vec<_>>>()?;
+    if let ([prompt], false) = (prompts.as_slice(), args.json) {
+        write!(out, "{prompt}")?;
+        let completions = Completions::new(&model, &tokenizer, requests, &settings.stops, settings.n_log_probs)?;
+        let completion = stream(completions, out)?;
+        writeln!(out)?;
+        return report::table(&completion, &tokenizer, out);
     }
-    let stop_tokens = [END_OF_TEXT, END].iter().filter_map(|token| tokenizer.id_of(token)).collect();
-    let limits = Limits { max_tokens: args.max_tokens, stop_tokens };
-    let max_seq_len = model.config().max_seq_len;
-    if prompt.len() >= max_seq_len {
-        let message = format!(
-            "the prompt's {} tokens leave no room in the {max_seq_len} that the model reads; give a shorter one",
-            prompt.len()
-        );
-        return Err(WrongRequest::new(message).into());
-    }
-    let generator = Generator::new(&model, &prompt, sampler, limits)?;
-    if args.json {
-        let ids = generator.collect::<candle_core::Result<Vec<u32>>>()?;
-        let json = serde_json::json!({ "prompt": args.prompt, "text": tokenizer.decode(&ids), "n_tokens": ids.len() });
-        writeln!(out, "{json}")?;
-        return Ok(());
-    }
-    write!(out, "{}", args.prompt)?;
-    let mut stream = tokenizer.decode_stream();
-    for token in generator {
-        if let Some(text) = stream.push(token?) {
-            write!(out, "{text}")?;
-            out.flush()?;
+    let batch_size = args.batch_size as usize;
+    for (prompts, requests) in prompts.chunks(batch_size).zip(requests.chunks(batch_size)) {
+        let completions =
+            Completions::new(&model, &tokenizer, requests.to_vec(), &settings.stops, settings.n_log_probs)?;
+        for (prompt, completion) in prompts.iter().zip(completions.finish()?) {
+            if args.json {
+                writeln!(out, "{}", report::json(Some(prompt), &completion, &tokenizer))?;
+            } else {
+                writeln!(out, "{prompt}{}", completion.text)?;
+                report::table(&completion, &tokenizer, out)?;
+            }
         }
+        out.flush()?;
     }
-    writeln!(out, "{}", stream.finish().unwrap_or_default())?;
     Ok(())
 }
 
-fn sampling(args: &GenerateArgs) -> Result<Sampling, WrongRequest> {
-    match Sampling::at_temperature(args.temperature) {
-        Sampling::Random { temperature, top_p, .. } => {
-            Ok(Sampling::Random { temperature, top_k: args.top_k, top_p: args.top_p.unwrap_or(top_p) })
+/// Writes the text of a single completion as it comes.
+fn stream(mut completions: Completions, out: &mut dyn Write) -> Result<Completion> {
+    while let Some(pieces) = completions.step()? {
+        for (_, piece) in pieces {
+            write!(out, "{piece}")?;
         }
-        Sampling::Greedy if args.top_k.is_some() || args.top_p.is_some() => {
-            Err(WrongRequest::new("--top-k and --top-p choose among samples: they need a --temperature above 0"))
-        }
-        Sampling::Greedy => Ok(Sampling::Greedy),
+        out.flush()?;
     }
+    completions.finish()?.pop().context("there is no completion of a single prompt")
+}
+
+fn request(
+    args: &GenerateArgs,
+    settings: &Settings,
+    prompt: &str,
+    model: &Transformer,
+    tokenizer: &Tokenizer,
+) -> Result<Request> {
+    let mut ids = tokenizer.wrap(&tokenizer.encode(prompt));
+    if ids.is_empty() {
+        // With nothing to continue, the model begins a document.
+        ids.push(tokenizer.id_of(END_OF_TEXT).context("the tokenizer has no end-of-text token")?);
+    }
+    // A token that begins every text begins a shortened one too.
+    let n_kept = ids.first().map_or(0, |first| usize::from(tokenizer.is_special(*first)));
+    let max_seq_len = model.config().max_seq_len;
+    let ids = fit(ids, n_kept, max_seq_len, args.max_tokens, Overflow::new(args.truncate))?;
+    Ok(settings.request(ids, args.max_tokens, &[], tokenizer))
 }

@@ -1,10 +1,9 @@
-//! The loop: feed the prompt once, then each new token alone, until a stop token or a limit.
+//! The loop: feed the prompt once, then each new token alone, until a stop token or a limit. A batch of one text, as an iterator.
 
-use attention::KeyValueStore;
-use candle_core::{Result, Tensor, bail};
+use candle_core::Result;
 use transformer::Transformer;
 
-use crate::{KvCache, Sampler};
+use crate::{BatchGenerator, Outcome, Request, Sampler};
 
 // ANCHOR: generator
 /// When to stop.
@@ -19,12 +18,7 @@ pub struct Limits {
 /// Generates tokens one by one: an iterator that ends at a stop token, a limit, or the first error.
 #[derive(Debug)]
 pub struct Generator<'a> {
-    model: &'a Transformer,
-    cache: KvCache,
-    sampler: Sampler,
-    limits: Limits,
-    pending: Vec<u32>,
-    n_generated: usize,
+    batch: BatchGenerator<'a>,
     done: bool,
 }
 
@@ -34,42 +28,17 @@ impl<'a> Generator<'a> {
     /// # Errors
     /// If the prompt is empty, or leaves no room for a token within the model's longest sequence.
     pub fn new(model: &'a Transformer, prompt: &[u32], sampler: Sampler, limits: Limits) -> Result<Self> {
-        let max_seq_len = model.config().max_seq_len;
-        if prompt.is_empty() {
-            bail!("the prompt has no token; a model continues something");
-        }
-        if prompt.len() >= max_seq_len {
-            bail!("the prompt's {} tokens leave no room within max_seq_len {max_seq_len}", prompt.len());
-        }
-        let capacity = max_seq_len.min(prompt.len().saturating_add(limits.max_tokens));
-        let cache = KvCache::new(model, 1, capacity)?;
-        Ok(Self { model, cache, sampler, limits, pending: prompt.to_vec(), n_generated: 0, done: false })
+        let request = Request { prompt: prompt.to_vec(), sampler, limits };
+        Ok(Self { batch: BatchGenerator::new(model, vec![request])?, done: false })
     }
 
     /// The next token, or `None` at the end.
     fn step(&mut self) -> Result<Option<u32>> {
-        let has_room = self.cache.len() + self.pending.len() <= self.model.config().max_seq_len;
-        if self.n_generated == self.limits.max_tokens || !has_room {
-            return Ok(None);
-        }
-        let logits = self.next_logits()?; // (1, vocab_size)
-        let token = self.sampler.sample(&logits.squeeze(0)?.to_vec1::<f32>()?)?;
-        self.pending = vec![token];
-        self.n_generated += 1;
-        let is_stop = self.limits.stop_tokens.contains(&token);
-        Ok((!is_stop).then_some(token))
-    }
-}
-
-impl Generator<'_> {
-    fn next_logits(&mut self) -> Result<Tensor> {
-        let device = self.model.device();
-        let tokens = Tensor::from_slice(&self.pending, (1, self.pending.len()), device)?;
-        if !device.is_cpu() {
-            return self.model.next_logits(&tokens, &mut self.cache);
-        }
-        // On a thread of the pool: operations that share their work would otherwise wake it and wait for it, each anew.
-        rayon::scope(|_| self.model.next_logits(&tokens, &mut self.cache))
+        let event = self.batch.step()?.pop();
+        Ok(event.and_then(|event| match event.outcome {
+            Outcome::Token { id, .. } => Some(id),
+            Outcome::End(_) => None,
+        }))
     }
 }
 

@@ -10,11 +10,11 @@
 //! A user may type `<|end|>`. If the rendered text were simply tokenised, this would end the turn: an injection. Here the template's own special
 //! tokens become ids, and a message's content is encoded as plain text, whatever it says.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
-use anyhow::{Context, Error, Result, anyhow, bail};
-use minijinja::{Environment, context};
+use anyhow::{Context, Error, Result, anyhow};
+use minijinja::{Environment, ErrorKind, context};
 use serde::{Deserialize, Serialize};
 use tokenizer::Tokenizer;
 use transformer::checkpoint::replace_file;
@@ -31,6 +31,8 @@ pub const TEMPLATE: &str = "{% for message in messages %}\
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// Who sets the rules, before anything else is said.
+    System,
     /// Who asks.
     User,
     /// Who answers.
@@ -47,6 +49,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// What holds for the whole conversation.
+    pub fn system(content: impl Into<String>) -> Self {
+        Self { role: Role::System, content: content.into() }
+    }
+
     /// What a user says.
     pub fn user(content: impl Into<String>) -> Self {
         Self { role: Role::User, content: content.into() }
@@ -72,17 +79,24 @@ pub struct ChatTemplate {
 const CONTENT_START: char = '\u{E000}';
 const CONTENT_END: char = '\u{E001}';
 
+/// Instructions that a template may use up for one conversation. It comes from a file of another's, and a loop in it must not hang a server.
+const MAX_STEPS: u64 = 10_000_000;
+
 // ANCHOR: encode
 impl ChatTemplate {
     /// Compiles a Jinja template.
     ///
     /// # Errors
-    /// If it is not valid Jinja.
+    /// If it is not valid Jinja, or has a statement that we do not know; the error names it and its line.
     pub fn new(source: &str) -> Result<Self> {
         let mut environment = Environment::new();
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
-        environment.add_template_owned("chat", source.to_string()).context("chat_template is not valid Jinja")?;
+        environment.set_fuel(Some(MAX_STEPS));
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", raise_exception);
+        let compiled = environment.add_template_owned("chat", source.to_string());
+        compiled.map_err(|error| in_words(&error, source)).context("chat_template is not valid Jinja")?;
         Ok(Self { environment, source: source.to_string(), bos_token: None, eos_token: None })
     }
 
@@ -130,17 +144,49 @@ impl ChatTemplate {
     /// The text of a conversation, as the template writes it.
     ///
     /// # Errors
-    /// If the template fails.
+    /// If the template fails, or uses what we do not know (a filter, a function, a method); the error names it and its line.
     pub fn render(&self, messages: &[Message], ending: Ending) -> Result<String> {
         let template = self.environment.get_template("chat")?;
         let add_generation_prompt = ending == Ending::Prompt;
         let bos_token = self.bos_token.as_deref().unwrap_or_default();
         let eos_token = self.eos_token.as_deref().unwrap_or_default();
         let context = context! { messages, add_generation_prompt, bos_token, eos_token };
-        template.render(context).context("chat_template failed")
+        template.render(context).map_err(|error| in_words(&error, &self.source))
     }
 }
 // ANCHOR_END: encode
+
+/// By this function a template refuses messages that it has no form for.
+fn raise_exception(message: String) -> Result<String, minijinja::Error> {
+    Err(minijinja::Error::new(ErrorKind::InvalidOperation, format!("the template refuses these messages: {message}")))
+}
+
+/// What is wrong with a template, the number of the line, and the line itself.
+fn in_words(error: &minijinja::Error, source: &str) -> Error {
+    let what = match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    };
+    let Some(number) = error.line() else { return anyhow!("chat_template: {what}") };
+    let line = source.lines().nth(number.saturating_sub(1)).unwrap_or_default().trim();
+    let line: String = line.chars().take(200).collect();
+    anyhow!("chat_template line {number}: {what}, in {line:?}")
+}
+
+/// A model folder without a chat template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoChatTemplate {
+    file: PathBuf,
+}
+
+impl fmt::Display for NoChatTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let file = self.file.display();
+        write!(f, "{file} has no chat_template: this model was not trained to chat; use llm generate")
+    }
+}
+
+impl std::error::Error for NoChatTemplate {}
 
 impl ChatTemplate {
     /// Names the first message whose content comes out otherwise than its placeholder.
@@ -243,14 +289,14 @@ impl ChatTemplate {
     /// Reads the template of a model folder.
     ///
     /// # Errors
-    /// If there is none: the model was not trained to chat.
+    /// [`NoChatTemplate`] if there is none: the model was not trained to chat. Else if a file cannot be read, or the template has what we do not know.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(CONFIG_FILE);
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let config: TemplateConfig =
             serde_json::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))?;
         let Some(source) = config.chat_template else {
-            bail!("{} has no chat_template: this model was not trained to chat; use llm generate", path.display());
+            return Err(NoChatTemplate { file: path }.into());
         };
         let template = Self::new(&source).with_context(|| format!("cannot use {}", path.display()))?;
         let [bos_token, eos_token] =

@@ -1,0 +1,18 @@
+//! Planted bug: repeats the whole list of heads: A, B, A, B.
+
+use candle_core::{Result, Tensor, bail};
+
+/// `x` `(batch, n_kv_heads, kv_len, head_dim)` with a copy of its head for every query head;
+/// `(batch, n_heads, kv_len, head_dim)`.
+///
+/// # Errors
+/// When `n_kv_heads` does not divide `n_heads`.
+pub fn expand_kv_heads(x: &Tensor, n_heads: usize) -> Result<Tensor> {
+    let (batch, n_kv_heads, kv_len, head_dim) = x.dims4()?;
+    if n_heads % n_kv_heads != 0 {
+        bail!("n_kv_heads {n_kv_heads} does not divide n_heads {n_heads}");
+    }
+    let group = n_heads / n_kv_heads;
+    let groups = x.unsqueeze(1)?.broadcast_as((batch, group, n_kv_heads, kv_len, head_dim))?;
+    groups.reshape((batch, n_heads, kv_len, head_dim))
+}

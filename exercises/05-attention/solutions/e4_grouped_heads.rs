@@ -1,0 +1,21 @@
+//! Solution 05.4: a new dimension behind the heads, stretched to the size of a group, and flattened away.
+//!
+//! The place of the new dimension decides the order: behind the heads it gives A, A, B, B; before them
+//! A, B, A, B.
+
+use candle_core::{Result, Tensor, bail};
+
+/// `x` `(batch, n_kv_heads, kv_len, head_dim)` with a copy of its head for every query head;
+/// `(batch, n_heads, kv_len, head_dim)`.
+///
+/// # Errors
+/// When `n_kv_heads` does not divide `n_heads`.
+pub fn expand_kv_heads(x: &Tensor, n_heads: usize) -> Result<Tensor> {
+    let (batch, n_kv_heads, kv_len, head_dim) = x.dims4()?;
+    if n_heads % n_kv_heads != 0 {
+        bail!("n_kv_heads {n_kv_heads} does not divide n_heads {n_heads}");
+    }
+    let group = n_heads / n_kv_heads;
+    let groups = x.unsqueeze(2)?.broadcast_as((batch, n_kv_heads, group, kv_len, head_dim))?;
+    groups.reshape((batch, n_heads, kv_len, head_dim))
+}

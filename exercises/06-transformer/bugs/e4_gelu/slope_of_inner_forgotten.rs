@@ -1,0 +1,19 @@
+//! Planted bug: the slope without the inner derivative.
+
+use std::f64::consts::PI;
+
+/// GELU by its approximation with tanh.
+pub fn gelu_tanh(x: f64) -> f64 {
+    0.5 * x * (1.0 + inner(x).tanh())
+}
+
+/// The derivative of [`gelu_tanh`].
+pub fn gelu_tanh_slope(x: f64) -> f64 {
+    let t = inner(x).tanh();
+    let inner_slope = (2.0 / PI).sqrt() * (1.0 + 3.0 * 0.044715 * x * x);
+    0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * inner_slope.min(1.0)
+}
+
+fn inner(x: f64) -> f64 {
+    (2.0 / PI).sqrt() * (x + 0.044715 * x.powi(3))
+}
