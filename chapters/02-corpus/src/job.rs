@@ -10,6 +10,7 @@
 //! | near | a range of buckets | that range of every part | edges (page, leader) |
 //! | clusters | one | all edges | pages that are not the first of their cluster |
 //! | paragraphs | a range of hashes | that range of every part | paragraphs that occurred before |
+//! | substring | one, if asked for | all pages that are left | passages that occurred before |
 //! | write | a part of the input | what the others found about it | `train/` and `held_out/` |
 //! | report | one | all records | `report.json` |
 //!
@@ -19,11 +20,13 @@
 //! common and nothing else: no scheduler, no database. This is MapReduce (Dean and Ghemawat 2004) with files for the network.
 //!
 //! Memory: a filter task holds the rows of its part, a range task its range of all parts, and a process 4 bytes a document for the
-//! clusters and 2 bits for what was dropped ([`plan`]). Refused: more than $2^{32}$ pages in one job.
+//! clusters and 2 bits for what was dropped ([`plan`]). Repeated passages, if asked for, want all text that is left in one place, and five
+//! bytes of memory a byte of it: that step is one task, and refuses more text than `pipeline.substring.max_bytes`. Refused: more than $2^{32}$ pages in one job.
 
 mod compare;
 mod filter;
 mod manifest;
+mod passages;
 pub mod plan;
 mod report;
 mod rows;
@@ -108,6 +111,8 @@ pub enum Step {
     Clusters,
     /// Repeated paragraphs.
     Paragraphs,
+    /// Repeated passages.
+    Substring,
     /// What is left, in files.
     Write,
     /// The funnel.
@@ -116,8 +121,16 @@ pub enum Step {
 
 impl Step {
     /// All steps in order.
-    pub const ALL: [Step; 7] =
-        [Step::Filter, Step::Exact, Step::Near, Step::Clusters, Step::Paragraphs, Step::Write, Step::Report];
+    pub const ALL: [Step; 8] = [
+        Step::Filter,
+        Step::Exact,
+        Step::Near,
+        Step::Clusters,
+        Step::Paragraphs,
+        Step::Substring,
+        Step::Write,
+        Step::Report,
+    ];
 
     /// The name in file names.
     pub fn name(self) -> &'static str {
@@ -127,6 +140,7 @@ impl Step {
             Step::Near => "near",
             Step::Clusters => "clusters",
             Step::Paragraphs => "paragraphs",
+            Step::Substring => "substring",
             Step::Write => "write",
             Step::Report => "report",
         }
@@ -300,6 +314,7 @@ impl Job {
             Step::Near => self.find_edges(task),
             Step::Clusters => self.join_clusters(),
             Step::Paragraphs => self.find_paragraphs(task),
+            Step::Substring => self.find_passages(),
             Step::Write => self.write(task),
             Step::Report => self.report(),
         }

@@ -30,6 +30,7 @@ use crate::pii::PiiConfig;
 use crate::quality::QualityConfig;
 use crate::rule_table::RuleTable;
 use crate::setting::InvalidSetting;
+use crate::substring_dedup::{self, SubstringConfig};
 use crate::tally::FilterTally;
 use crate::url_block_list::UrlBlockListConfig;
 
@@ -59,13 +60,15 @@ pub enum Stage {
     NearDedup,
     /// Paragraphs that occurred before go, and pages of which too little is left.
     ParagraphDedup,
+    /// Passages that occurred before go, and pages of which too little is left.
+    SubstringDedup,
     /// Pages with exam questions go.
     Decontamination,
 }
 
 impl Stage {
     /// All stages in order. Which of them run is a matter of the settings.
-    pub const ALL: [Stage; 12] = [
+    pub const ALL: [Stage; 13] = [
         Stage::Extraction,
         Stage::UrlBlockList,
         Stage::Metadata,
@@ -77,6 +80,7 @@ impl Stage {
         Stage::ExactDedup,
         Stage::NearDedup,
         Stage::ParagraphDedup,
+        Stage::SubstringDedup,
         Stage::Decontamination,
     ];
 
@@ -94,6 +98,7 @@ impl Stage {
             Stage::ExactDedup => "exact_dedup",
             Stage::NearDedup => "near_dedup",
             Stage::ParagraphDedup => "paragraph_dedup",
+            Stage::SubstringDedup => "substring_dedup",
             Stage::Decontamination => "decontamination",
         }
     }
@@ -122,6 +127,8 @@ pub struct PipelineConfig {
     pub minhash: MinHashConfig,
     /// Whether repeated paragraphs go.
     pub paragraph: ParagraphConfig,
+    /// Whether repeated passages go.
+    pub substring: SubstringConfig,
     /// How much of an exam item betrays it.
     pub decontaminate: DecontaminateConfig,
 }
@@ -146,6 +153,7 @@ impl PipelineConfig {
         self.pii.validate()?;
         self.minhash.validate()?;
         self.paragraph.validate()?;
+        self.substring.validate()?;
         self.decontaminate.validate()
     }
 }
@@ -199,7 +207,16 @@ pub fn clean(
     run.deduplicate(Stage::ExactDedup, exact_dedup::duplicates);
     run.deduplicate(Stage::NearDedup, |documents| minhash::near_duplicates(documents, &config.minhash));
     if config.paragraph.enabled {
-        run.remove_paragraphs(&config.paragraph);
+        let config = &config.paragraph;
+        let repeated = paragraph_dedup::repeated(&run.done.documents, config);
+        let remove = |document: &mut Document, places: &Vec<usize>| paragraph_dedup::remove(document, places, config);
+        run.shorten(Stage::ParagraphDedup, &repeated, remove, paragraph_dedup::TOO_LITTLE_LEFT);
+    }
+    if config.substring.enabled {
+        let config = &config.substring;
+        let repeated = substring_dedup::repeated(&run.done.documents, config)?;
+        let remove = |document: &mut Document, passages: &Vec<_>| substring_dedup::remove(document, passages, config);
+        run.shorten(Stage::SubstringDedup, &repeated, remove, substring_dedup::TOO_LITTLE_LEFT);
     }
     run.decontaminate(exam, &config.decontaminate);
     Ok(run.done)
@@ -252,18 +269,23 @@ impl Run<'_> {
         (self.progress)(stage, n, n);
     }
 
-    /// Removes the paragraphs that occurred before, and the documents of which too little is left.
-    fn remove_paragraphs(&mut self, config: &ParagraphConfig) {
-        let mut report = StageReport::entering(Stage::ParagraphDedup, &self.done.documents);
-        let repeated = paragraph_dedup::repeated(&self.done.documents, config);
+    /// Removes what was found in each document, and the documents of which too little is left.
+    fn shorten<F>(
+        &mut self,
+        stage: Stage,
+        found: &[F],
+        remove: impl Fn(&mut Document, &F) -> bool,
+        too_little_left: &str,
+    ) {
+        let mut report = StageReport::entering(stage, &self.done.documents);
         let documents = std::mem::take(&mut self.done.documents);
-        for (mut document, places) in documents.into_iter().zip(repeated) {
-            if paragraph_dedup::remove(&mut document, &places, config) {
+        for (mut document, found) in documents.into_iter().zip(found) {
+            if remove(&mut document, found) {
                 self.done.documents.push(document);
             } else {
-                let reason = paragraph_dedup::TOO_LITTLE_LEFT.to_string();
+                let reason = too_little_left.to_string();
                 *report.reasons.entry(reason.clone()).or_default() += 1;
-                self.done.removed.push(Removal { id: document.id, stage: report.stage, reason, twin: None });
+                self.done.removed.push(Removal { id: document.id, stage, reason, twin: None });
             }
         }
         report.leaving(&self.done.documents);

@@ -10,6 +10,7 @@ use corpus::job::plan::Plan;
 use corpus::job::{Job, JobConfig, JobError, JobReport, Others, Shard, read_report};
 use corpus::paragraph_dedup::ParagraphConfig;
 use corpus::read::list;
+use corpus::substring_dedup::SubstringConfig;
 use corpus::{
     Document, PipelineConfig, Stage, TestItem, World, WorldConfig, clean, extract_warc, read_jsonl, write_jsonl,
 };
@@ -43,8 +44,11 @@ impl Fixture {
             write_jsonl(&folder.path().join(format!("in/{i}.jsonl")), file).unwrap();
             rest = others;
         }
-        let pipeline =
-            PipelineConfig { paragraph: ParagraphConfig { enabled: true, ..Default::default() }, ..Default::default() };
+        let pipeline = PipelineConfig {
+            paragraph: ParagraphConfig { enabled: true, ..Default::default() },
+            substring: SubstringConfig { enabled: true, min_bytes: 60, ..Default::default() },
+            ..Default::default()
+        };
         let config = JobConfig { pipeline, part_bytes: 40_000, range_bytes: 60_000, ..JobConfig::default() };
         Self { folder, config, exam: world.test_items() }
     }

@@ -77,6 +77,7 @@ impl Manifest {
             Step::Exact | Step::Near => self.n_ranges,
             Step::Paragraphs if self.config.pipeline.paragraph.enabled => self.n_ranges,
             Step::Paragraphs => 0,
+            Step::Substring => usize::from(self.config.pipeline.substring.enabled),
             Step::Clusters | Step::Report => 1,
         }
     }

@@ -1,4 +1,4 @@
-//! Step 7: the sum of all tasks, and how far a job has come.
+//! Step 8: the sum of all tasks, and how far a job has come.
 
 use std::fmt;
 use std::fs;
