@@ -63,6 +63,7 @@ pub mod rule_table;
 pub mod rustdoc;
 pub mod score;
 pub mod setting;
+mod sha1_lanes;
 pub mod split;
 pub mod substring_dedup;
 pub mod tally;

@@ -10,6 +10,7 @@
 //!
 //! Every stage keeps the order of the documents, and none depends on the number of threads.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -139,6 +140,15 @@ impl PipelineConfig {
         let language = LanguageConfig { min_confidence: 0.0, min_letters: 200, ..LanguageConfig::default() };
         let minhash = MinHashConfig { min_similarity: 0.8, ..MinHashConfig::default() };
         Self { language, quality: QualityConfig::documentation(), minhash, ..Self::default() }
+    }
+
+    /// The files that decide what the stages do, with the names of their settings.
+    pub fn files(&self) -> Vec<(&'static str, &Path)> {
+        let lists = self.url_block_list.files.iter().map(|file| ("url_block_list.files", file));
+        let words = self.quality.word_lists.iter().filter_map(|list| list.file.as_ref());
+        let words = words.map(|file| ("quality.word_lists.file", file));
+        let model = self.classifier.iter().map(|classifier| ("classifier.model", &classifier.model));
+        lists.chain(words).chain(model).map(|(setting, file)| (setting, file.as_path())).collect()
     }
 
     /// Checks all settings.

@@ -1,4 +1,4 @@
-//! Removes passages that occurred before, wherever they begin and end (Lee et al., arXiv:2107.06499, section 4.2).
+//! Removes passages that occurred before, wherever they begin and end (Lee et al., arXiv:2107.06499, section 4.1).
 //!
 //! A press release quoted in the middle of a paragraph is no copy of a page and no copy of a paragraph. So texts are
 //! compared once more, byte by byte. Let $T$ be all texts one after another and $N$ the least length, `min_bytes`. The

@@ -6,17 +6,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use corpus::classifier::{ClassifierConfig, TrainingConfig, train};
 use corpus::job::plan::Plan;
 use corpus::job::{Job, JobConfig, JobError, JobReport, Others, Shard, read_report};
 use corpus::paragraph_dedup::ParagraphConfig;
 use corpus::read::list;
 use corpus::substring_dedup::SubstringConfig;
+use corpus::word_lists::WordList;
 use corpus::{
     Document, PipelineConfig, Stage, TestItem, World, WorldConfig, clean, extract_warc, read_jsonl, write_jsonl,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
+
+#[path = "shared/tree.rs"]
+mod tree;
+use tree::tree;
 
 /// A paragraph that many pages end with.
 const FOOTER: &str =
@@ -72,24 +78,6 @@ impl Fixture {
     fn run_alone(&self, out: &Path) -> JobReport {
         self.run(out, Shard::WHOLE, 2, Others::Leave).unwrap()
     }
-}
-
-/// Every file below `folder` with its bytes.
-fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
-                files.insert(name, fs::read(&path).unwrap());
-            }
-        }
-    }
-    files
 }
 
 fn assert_same(found: &Path, expected: &BTreeMap<String, Vec<u8>>, what: &str) {
@@ -265,6 +253,75 @@ fn another_job_in_the_same_folder_is_refused() {
     fs::write(&first, &bytes[1..]).unwrap();
     assert!(refusal(&fixture).contains("the input 0.jsonl has changed since"));
     assert_same(&out, &expected, "a refused job changes nothing");
+}
+
+/// Lists and models are edited where they lie; the settings that name them stay the same.
+#[test]
+fn another_list_or_model_of_the_same_name_is_refused() {
+    let mut fixture = Fixture::new();
+    let [blocked, unwanted, model] = ["blocked.txt", "unwanted.txt", "model"].map(|name| fixture.out(name));
+    fs::write(&blocked, "blocked.example\n").unwrap();
+    fs::write(&unwanted, "zzz\n").unwrap();
+    let trained = |learning_rate: f64| {
+        let config = TrainingConfig { log2_weights: 8, learning_rate, ..TrainingConfig::default() };
+        train(&["good words"], &["bad words"], &config).unwrap()
+    };
+    trained(0.1).save(&model).unwrap();
+    let pipeline = &mut fixture.config.pipeline;
+    pipeline.url_block_list.files.push(blocked.clone());
+    let list = WordList { name: "own".into(), file: Some(unwanted.clone()), max_share: 0.5, ..WordList::default() };
+    pipeline.quality.word_lists.push(list);
+    pipeline.classifier = Some(ClassifierConfig { model: model.clone(), min_score: 0.0 });
+
+    let out = fixture.out("out");
+    fixture.run_alone(&out);
+    let expected = tree(&out);
+    trained(0.2).save(&fixture.out("other")).unwrap();
+    let other_model = fs::read(fixture.out("other")).unwrap();
+    for (file, bytes, setting) in [
+        (&blocked, &b"other.example\n"[..], "url_block_list.files"),
+        (&unwanted, b"yyy\n", "quality.word_lists.file"),
+        (&model, &other_model, "classifier.model"),
+    ] {
+        let before = fs::read(file).unwrap();
+        fs::write(file, bytes).unwrap();
+        let error = fixture.open(&out).err().unwrap().to_string();
+        assert!(error.contains(&format!("what {} of pipeline.{setting} holds", file.display())), "{error}");
+        fs::write(file, before).unwrap();
+        fixture.run_alone(&out);
+        assert_same(&out, &expected, setting);
+    }
+}
+
+#[test]
+fn a_shard_that_is_silent_is_given_up_and_one_that_speaks_is_not() {
+    let fixture = Fixture::new();
+    let (alone, out) = (fixture.out("alone"), fixture.out("out"));
+    fixture.run_alone(&alone);
+    let [first, second] = [0, 1].map(|index| Shard { index, count: 2 });
+    let patience = Others::Wait(Duration::from_millis(1500));
+    let error = fixture.run(&out, first, 1, patience).unwrap_err();
+    assert!(matches!(error, JobError::Silent { shard, first: 1, .. } if shard == second), "{error}");
+    assert!(error.to_string().contains("shard 1/2 has been silent for 1 s (it has not been seen)"), "{error}");
+
+    // A file that stays as it is was left by a process that was killed.
+    let beat = |n_beats: u32| format!("{{\"host\":\"n17\",\"process\":42,\"time_s\":7,\"n_beats\":{n_beats}}}");
+    let path = out.join("alive/1-of-2.json");
+    fs::write(&path, beat(1)).unwrap();
+    let error = fixture.run(&out, first, 1, patience).unwrap_err().to_string();
+    assert!(error.contains("(process 42 on n17)") && error.contains("same command with --shard 1/2"), "{error}");
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n_beats in 2..32 {
+                fs::write(&path, beat(n_beats)).unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            fixture.run(&out, second, 1, Others::Wait(Duration::from_secs(60))).unwrap()
+        });
+        fixture.run(&out, first, 1, patience).unwrap();
+    });
+    assert_same(&out, &tree(&alone), "a shard that was slow");
 }
 
 /// The plan's bytes a page against the files of a finished job.

@@ -151,6 +151,7 @@ fn lines_and_words_do_not_run_together() {
         ("one\n\ngone", 5..9, "one"),
         ("one\nx```\ntwo", 4..5, "one\nx```\ntwo"),
         ("gone\n    code", 0..4, "    code"),
+        ("gone\ngone. one", 0..11, "one"),
     ] {
         assert_eq!(left(text, &[passage]), expected, "{text:?}");
     }
@@ -161,11 +162,11 @@ fn a_block_of_code_goes_whole_or_not_at_all() {
     let code = "```rust\nfn main() {}\n\nfn other() {}\n```";
     let first = format!("Before, {}\n{code}\nBehind.", "This is said twice.");
     let whole = format!("Start. {}\n{code}\nBehind.\nEnd.", "This is said twice.");
-    let half = format!("Start. {}\n{}\n```", "This is said twice.", &code[..30]);
+    let half = format!("Other: {}\n{}\n```", "This is said twice.", &code[..30]);
     let texts = [first, whole.clone(), half.clone()];
     let found = repeated(&texts, 20);
     assert_eq!(left(&whole, &found[1]), "Start.\nEnd.");
-    assert_eq!(left(&half, &found[2]), half[..7].trim_end().to_string() + "\n" + &half[half.find("```").unwrap()..]);
+    assert_eq!(left(&half, &found[2]), half[..6].to_string() + "\n" + &half[half.find("```").unwrap()..]);
     assert!(repeated(&texts[..2], 20)[0].is_empty());
 }
 

@@ -77,7 +77,7 @@ fn without(text: &str, passages: &[Range<usize>]) -> String {
         let (removed, rest) = (&text[passage.clone()], &text[passage.end..]);
         let n_before = left.len() - left.trim_end_matches('\n').len();
         let n_behind = rest.len() - rest.trim_start_matches('\n').len();
-        if removed.contains('\n') && n_before + n_behind == 0 {
+        if removed.contains('\n') && !left.is_empty() && n_before + n_behind == 0 {
             left.push('\n');
         } else if left.ends_with(char::is_alphanumeric) && rest.starts_with(char::is_alphanumeric) {
             left.push(' ');
