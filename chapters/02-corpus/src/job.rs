@@ -16,12 +16,14 @@
 //!
 //! Parts and ranges follow from the listing of the inputs and the settings (`manifest.json`), never from the number of workers.
 //! A task's outputs are complete files with checksums, noted in `tasks/`; a process that starts skips what is done, does
-//! again what is damaged, and refuses a folder that was begun with other settings or inputs. The processes need a file system in
-//! common and nothing else: no scheduler, no database. This is MapReduce (Dean and Ghemawat 2004) with files for the network.
+//! again what is damaged, and refuses a folder that was begun with other settings or inputs. The processes need a file
+//! system in common and nothing else: no scheduler, no database. One that waits for others gives up a silent one
+//! (`alive`). This is MapReduce (Dean and Ghemawat 2004) with files for the network.
 //!
 //! Memory: a filter task holds the rows of its part, a range task its range of all parts, and a process 4 bytes a document for the
-//! clusters and 2 bits for what was dropped ([`plan`]). Repeated passages, if asked for, want all text that is left in one place, and five
-//! bytes of memory a byte of it: that step is one task, and refuses more text than `pipeline.substring.max_bytes`. Refused: more than $2^{32}$ pages in one job.
+//! clusters and 2 bits for what was dropped ([`plan`]). Repeated passages, if asked for, want all text that is left in
+//! one place, and five bytes of memory a byte of it: that step is one task, and refuses more text than
+//! `pipeline.substring.max_bytes`. Refused: more than $2^{32}$ pages in one job.
 
 mod alive;
 mod compare;

@@ -65,6 +65,7 @@ pub mod score;
 pub mod setting;
 mod sha1_lanes;
 pub mod split;
+mod stage;
 pub mod substring_dedup;
 pub mod tally;
 pub mod tour;

@@ -14,6 +14,7 @@
 //! The order of the documents that follows from a plan is in [`Order`], and [`Mixing`] writes them in it.
 
 mod config;
+mod error;
 mod mixed;
 mod order;
 mod sources;
@@ -25,9 +26,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::config::{MixtureConfig, MixtureStage, SourceConfig};
+pub use self::error::MixError;
 pub use self::mixed::{Mixed, Reached};
 pub use self::order::{Draw, Order, Position};
-pub use self::write::{MIXTURE_RECORD, MixError, MixProgress, Mixing};
+pub use self::write::{MIXTURE_RECORD, MixProgress, Mixing};
 use crate::setting::InvalidSetting;
 
 /// Why there is no plan.

@@ -152,7 +152,7 @@ fn any_number_of_workers_and_shards_gives_the_same_bytes() {
         for index in 0..3 {
             let (fixture, out) = (&fixture, &out);
             scope.spawn(move || {
-                fixture.run(out, Shard { index, count: 3 }, 1, Others::Wait(Duration::from_secs(60))).unwrap()
+                fixture.run(out, Shard { index, count: 3 }, 1, Others::Wait(Duration::from_secs(30))).unwrap()
             });
         }
     });
@@ -317,7 +317,7 @@ fn a_shard_that_is_silent_is_given_up_and_one_that_speaks_is_not() {
                 fs::write(&path, beat(n_beats)).unwrap();
                 std::thread::sleep(Duration::from_millis(100));
             }
-            fixture.run(&out, second, 1, Others::Wait(Duration::from_secs(60))).unwrap()
+            fixture.run(&out, second, 1, Others::Wait(Duration::from_secs(30))).unwrap()
         });
         fixture.run(&out, first, 1, patience).unwrap();
     });

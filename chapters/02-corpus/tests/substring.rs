@@ -168,6 +168,10 @@ fn a_block_of_code_goes_whole_or_not_at_all() {
     assert_eq!(left(&whole, &found[1]), "Start.\nEnd.");
     assert_eq!(left(&half, &found[2]), half[..6].to_string() + "\n" + &half[half.find("```").unwrap()..]);
     assert!(repeated(&texts[..2], 20)[0].is_empty());
+
+    let example = |b: i32| format!("Page {b}\nExamples:\n```\nlet a = 1;\nlet b = {b};\n```\nEnd {b}");
+    let found = repeated(&[example(2), example(3)], 20);
+    assert!(found[1].is_empty(), "what is left before a block that stays is too short to go: {found:?}");
 }
 
 /// The passages that `tests/reference/substring.py` finds by a dictionary of all windows.

@@ -4,13 +4,14 @@
 //! the listing of the inputs and the settings alone. It does not know how many processes or threads there are. A process that
 //! is started with other settings, or finds other inputs, is told what differs instead of mixing two corpora.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::xxh3_128;
 
+use super::tasks::checksum;
 use super::{JobConfig, JobError, Step};
 use crate::atomic_file::AtomicFile;
 use crate::decontaminate::TestItem;
@@ -165,12 +166,7 @@ fn part_ends(inputs: &[Input], part_bytes: u64) -> Vec<usize> {
 }
 
 fn setting_file((setting, path): (&str, &Path)) -> Result<SettingFile, JobError> {
-    let hash = || -> io::Result<String> {
-        let mut hasher = Xxh3::new();
-        io::copy(&mut File::open(path)?, &mut hasher)?;
-        Ok(format!("{:032x}", hasher.digest128()))
-    };
-    let checksum = hash().map_err(JobError::at(path))?;
+    let checksum = checksum(path).map_err(JobError::at(path))?;
     Ok(SettingFile { setting: setting.to_string(), path: path.to_owned(), checksum })
 }
 

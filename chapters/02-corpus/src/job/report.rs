@@ -52,7 +52,7 @@ impl JobReport {
     /// The reason for which most documents went, its stage, and how many they were.
     pub fn first_reason(&self) -> Option<(Stage, &str, usize)> {
         let reasons = self.funnel.stages.iter().flat_map(|report| {
-            report.reasons.iter().map(|(reason, &n_documents)| (report.stage, reason.as_str(), n_documents))
+            report.reasons.iter().map(move |(reason, &n_documents)| (report.stage, reason.as_str(), n_documents))
         });
         reasons.max_by_key(|(_, _, n_documents)| *n_documents)
     }
