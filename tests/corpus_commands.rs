@@ -340,7 +340,7 @@ fn a_job_that_keeps_nothing_fails_and_names_the_rule() {
     let output = llm(here, &["corpus", "build", "--input", "in", "--out", "out", "--config", "strict.toml"]);
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("quality dropped most") && message.contains("for too few words"), "{message}");
+    assert!(message.contains("quality dropped most") && message.contains(" for too_few_words; "), "{message}");
     assert!(message.contains("llm corpus report out --rules"), "{message}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("0 documents"), "the funnel is printed all the same");
 }
