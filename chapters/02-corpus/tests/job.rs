@@ -1,7 +1,7 @@
 //! The sharded job against the pipeline in memory, and against itself: other workers, other shards, crashes, damage.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,6 +28,34 @@ use tree::tree;
 const FOOTER: &str =
     "\n\nThis page may be copied by anyone who leaves the names of its authors where they stand in it.";
 
+/// So many pages are followed by a near copy with a paragraph more, which stands in a later page, too.
+const N_NOTES: usize = 10;
+
+/// If the near copy goes, its paragraph stays in the later page: it occurs nowhere else.
+fn add_notes(documents: &mut Vec<Document>) {
+    let step = documents.len() / (N_NOTES + 1);
+    for i in (0..N_NOTES).rev() {
+        documents[(i + 1) * step].text.push_str(&format!("\n\n{}", note(i)));
+        let near_copy = format!("{}\n\n{}", documents[i * step].text, note(i));
+        documents.insert(i * step + 1, Document::new(format!("near-copy-{i}"), "", near_copy));
+    }
+}
+
+/// Twenty invented words.
+fn note(i: usize) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(i as u64);
+    let mut syllable = || ["ba", "den", "fi", "gor", "hu", "ka", "lem", "mi", "nor", "pu"][rng.random_range(0..10)];
+    (0..20).map(|_| syllable().to_string() + syllable() + syllable()).collect::<Vec<_>>().join(" ")
+}
+
+/// The rows of a file between two steps.
+fn rows<const N: usize>(bytes: &[u8]) -> Vec<[u32; N]> {
+    let value = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
+    let head = 4 + 8 * (value(&bytes[..4]) as usize + 1);
+    let row = |bytes: &[u8]| std::array::from_fn(|i| value(&bytes[4 * i..4 * i + 4]));
+    bytes[head..].chunks_exact(4 * N).map(row).collect()
+}
+
 /// An input of several files, a job over it, and the settings that cut it into many tasks.
 struct Fixture {
     folder: TempDir,
@@ -44,9 +72,13 @@ impl Fixture {
         world.write_warc(&warc).unwrap();
         let mut documents = extract_warc(&warc, &|_, _, _| {}).unwrap().documents;
         documents.iter_mut().step_by(5).for_each(|document| document.text.push_str(FOOTER));
+        add_notes(&mut documents);
         let mut rest = &documents[..];
         for (i, n) in [7, 120, 1, 60, 200, 30].into_iter().chain([usize::MAX]).enumerate() {
             let (file, others) = rest.split_at(n.min(rest.len()));
+            // The first page of a part is a near copy, so that it is compared.
+            let again = Document::new(format!("again-{i}"), "", documents[5 * i].text.clone() + "\n\nAgain.");
+            let file: Vec<&Document> = std::iter::once(&again).chain(file).collect();
             write_jsonl(&folder.path().join(format!("in/{i}.jsonl")), file).unwrap();
             rest = others;
         }
@@ -115,6 +147,24 @@ fn the_job_keeps_what_the_pipeline_in_memory_keeps() {
         assert!(did_something, "{stage:?} had nothing to do");
     }
     assert_eq!(read_report(&out).unwrap(), report);
+
+    // A paragraph is no repetition of one on a page that has gone.
+    let is_gone = |i: usize| {
+        let id = format!("near-copy-{i}");
+        expected.removed.iter().any(|removal| removal.stage == Stage::NearDedup && removal.id == id)
+    };
+    let is_left = |i: usize| training.iter().any(|document| document.text.contains(&note(i)));
+    assert!((0..N_NOTES).filter(|&i| is_gone(i) && is_left(i)).count() > 2);
+
+    // A page that went as a copy is no near copy as well.
+    let files = tree(&out);
+    let found = |step: &str| -> BTreeSet<u32> {
+        let of_step = files.iter().filter(|(name, _)| name.starts_with(&format!("work/found-{step}-")));
+        of_step.flat_map(|(_, bytes)| rows::<2>(bytes)).map(|row| row[0]).collect()
+    };
+    let (copies, near_copies) = (found("exact"), found("clusters"));
+    assert!(copies.len() > 10 && near_copies.len() > 10);
+    assert!(copies.is_disjoint(&near_copies), "copies are compared again");
 }
 
 /// A job over the archive itself keeps what the world's own path keeps.

@@ -1,5 +1,5 @@
 //! Repeated passages: what goes against the definition, byte by byte, and what is left is text that can be read.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::single_range_in_vec_init)]
 
 use std::ops::Range;
 
