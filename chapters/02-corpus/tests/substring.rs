@@ -57,9 +57,9 @@ fn whole_characters(text: &str, goes: &[bool]) -> Vec<Range<usize>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Two dashes of three bytes of which two are equal: most windows begin or end inside a character.
+    /// Dashes that share their first bytes, signs that share their last: most windows begin or end inside a character.
     #[test]
-    fn what_goes_is_what_the_definition_says(texts in prop::collection::vec("[.–—]{0,24}", 0..6), n in 2..9usize) {
+    fn what_goes_is_what_the_definition_says(texts in prop::collection::vec("[.–—«⊫]{0,24}", 0..6), n in 2..9usize) {
         let expected: Vec<_> = texts.iter().zip(oracle(&texts, n)).map(|(text, goes)| whole_characters(text, &goes)).collect();
         prop_assert_eq!(repeated(&texts, n), expected);
     }

@@ -150,5 +150,9 @@ mod tests {
         assert!(!path(folder.path(), shard).exists());
         let silence = watch.silence();
         assert!(watch.silence() >= silence, "a file that has gone is silence");
+        write(&watch.path, "n17", 3).unwrap();
+        watch.silence();
+        thread::sleep(Duration::from_millis(20));
+        assert!(watch.silence() >= Duration::from_millis(20), "a file that stays as it is is silence");
     }
 }
