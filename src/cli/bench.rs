@@ -11,7 +11,7 @@ use llm_from_scratch::bench::architectures::{Budget, Variant};
 use llm_from_scratch::bench::decode::ModelShape;
 use llm_from_scratch::bench::tokenizer::Vocabulary;
 use llm_from_scratch::bench::train::{StepShape, Timing};
-use llm_from_scratch::bench::{architectures, decode, ops, tokenizer, train};
+use llm_from_scratch::bench::{architectures, corpus, decode, ops, tokenizer, train};
 use llm_from_scratch::compute::{ComputeConfig, OpsKind, PrecisionKind};
 use llm_from_scratch::request::WrongRequest;
 use pretraining::median;
@@ -266,10 +266,8 @@ fn run_ops(args: &OpsArgs, out: &mut dyn Write) -> Result<()> {
 }
 
 fn run_corpus(args: &CorpusBenchArgs, out: &mut dyn Write) -> Result<()> {
-    let threads = args.threads.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
     let folder = std::env::temp_dir();
-    let found = pool.install(|| llm_from_scratch::bench::corpus::corpus(u64::from(args.documents), &folder))?;
+    let found = on_threads(args.threads, || corpus::corpus(u64::from(args.documents), &folder))?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&found)?)?;
     } else {

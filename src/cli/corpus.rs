@@ -1,8 +1,9 @@
-//! `llm corpus build|dedup|extract|report`.
+//! `llm corpus build|dedup|extract|mix|report`.
 
 mod build;
 mod dedup;
 mod extract;
+mod mix;
 mod sources;
 
 use std::fmt::Display;
@@ -20,7 +21,7 @@ use serde::Serialize;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  llm corpus build --input crawl/ --out clean\n  llm corpus report clean\n  llm corpus dedup --input pages.jsonl --out unique.jsonl\n  llm corpus report --run runs/pages"
+    after_help = "Examples:\n  llm corpus build --input crawl/ --out clean\n  llm corpus report clean\n  llm corpus dedup --input pages.jsonl --out unique.jsonl\n  llm corpus mix --config mix.toml --out mix\n  llm corpus report --run runs/pages"
 )]
 pub(crate) struct CorpusArgs {
     #[command(subcommand)]
@@ -37,6 +38,8 @@ enum CorpusCommand {
     Dedup(dedup::DedupArgs),
     /// The main text of one page of HTML
     Extract(extract::ExtractArgs),
+    /// Mix sources by weights, with limits and stages
+    Mix(mix::MixArgs),
     /// What each stage kept and dropped
     #[command(after_help = "Examples:\n  llm corpus report clean\n  llm corpus report --run runs/pages --json")]
     Report {
@@ -60,6 +63,7 @@ pub(crate) fn run(args: &CorpusArgs, out: &mut dyn Write) -> Result<()> {
         CorpusCommand::Build(args) => build::run(args, out),
         CorpusCommand::Dedup(args) => dedup::run(args, out),
         CorpusCommand::Extract(args) => extract::run(args, out),
+        CorpusCommand::Mix(args) => mix::run(args, out),
         CorpusCommand::Report { folder: Some(folder), rules, json, .. } => {
             if !folder.join("manifest.json").exists() {
                 let message = format!("{} is no folder that llm corpus build --out has made", folder.display());

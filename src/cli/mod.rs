@@ -105,8 +105,9 @@ pub(crate) fn main() -> ExitCode {
             eprintln!("error: {}", words(&error));
             let is_wrong_request =
                 error.chain().any(|cause| cause.is::<WrongRequest>() || cause.is::<exercises::UnknownExercise>());
-            let is_unfinished =
-                error.chain().any(|cause| matches!(cause.downcast_ref::<JobError>(), Some(JobError::Waiting { .. })));
+            let is_unfinished = error.chain().any(|cause| {
+                matches!(cause.downcast_ref::<JobError>(), Some(JobError::Waiting { .. } | JobError::Silent { .. }))
+            });
             ExitCode::from(match (is_wrong_request, is_unfinished) {
                 (true, _) => 2,
                 (_, true) => 3,

@@ -4,11 +4,15 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use corpus::job::read_report;
+use corpus::mixture::MIXTURE_RECORD;
 use corpus::pipeline::Stage as PipelineStage;
+use corpus::read::list;
 use corpus::rustdoc::RustDocs;
 use corpus::split::HELD_OUT_SHARE;
 use corpus::{
-    Cleaned, Document, Funnel, PipelineConfig, Scores, World, build_world, clean, read_folder, split, write_jsonl,
+    Cleaned, Document, Funnel, PipelineConfig, Scores, World, build_world, clean, read_folder, read_jsonl, split,
+    write_jsonl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +52,11 @@ pub const HELD_OUT_FILE: &str = "corpus/held_out.jsonl";
 pub fn build(run: &mut Run) -> Result<CorpusReport> {
     std::fs::create_dir_all(run.path("corpus"))?;
     let config = run.config();
+    if let CorpusSource::Path(path) = &config.corpus
+        && let Some(funnel) = finished(path)?
+    {
+        return take_over(run, path, funnel);
+    }
     let (cleaned, scores, source, skipped) = match &config.corpus {
         CorpusSource::World => {
             let (cleaned, scores) = from_world(run)?;
@@ -84,6 +93,43 @@ pub fn build(run: &mut Run) -> Result<CorpusReport> {
         training_bytes: parts.training.iter().map(|document| document.text.len()).sum(),
         source,
         skipped,
+    })
+}
+
+/// The funnel of a folder that `llm corpus build --out` or `llm corpus mix` has made; a mixture has an empty one.
+fn finished(folder: &Path) -> Result<Option<Funnel>> {
+    if folder.join("manifest.json").exists() && folder.join("tasks").is_dir() {
+        return Ok(Some(read_report(folder)?.funnel));
+    }
+    Ok(folder.join(MIXTURE_RECORD).exists().then(Funnel::default))
+}
+
+/// Takes clean documents as they are and in their order: cleaned again, a mixture would lose what it repeats.
+fn take_over(run: &Run, folder: &Path, funnel: Funnel) -> Result<CorpusReport> {
+    let read = |name: &str| -> Result<Vec<Document>> {
+        let files = list(&[folder.join(name)])?.files;
+        let documents = files.iter().map(|file| Ok(read_jsonl(&file.path)?.documents));
+        Ok(documents.collect::<Result<Vec<_>>>()?.concat())
+    };
+    let (training, held_out) = (read("train")?, read("held_out")?);
+    if held_out.is_empty() || training.is_empty() {
+        bail!(
+            "{} has {} documents for training and {} held out; a run needs some of each",
+            folder.display(),
+            training.len(),
+            held_out.len()
+        );
+    }
+    write_jsonl(&run.path(TRAINING_FILE), &training)?;
+    write_jsonl(&run.path(HELD_OUT_FILE), &held_out)?;
+    Ok(CorpusReport {
+        funnel,
+        scores: None,
+        n_training: training.len(),
+        n_held_out: held_out.len(),
+        training_bytes: training.iter().map(|document| document.text.len()).sum(),
+        source: format!("{} taken as it is: it is clean", folder.display()),
+        skipped: Vec::new(),
     })
 }
 
@@ -168,7 +214,9 @@ impl fmt::Display for CorpusReport {
         for problem in self.skipped.iter().take(5) {
             writeln!(f, "skipped: {problem}")?;
         }
-        write!(f, "{}", self.funnel)?;
+        if !self.funnel.stages.is_empty() {
+            write!(f, "{}", self.funnel)?;
+        }
         if let Some(scores) = &self.scores {
             write!(f, "\n{scores}")?;
         }

@@ -57,7 +57,9 @@ pub fn write(run: &mut Run) -> Result<ReportFile> {
         pretrained.after.value()
     ));
     page.heading("Corpus");
-    page.figure(funnel(&corpus.funnel), "Pages left after each stage.")?;
+    if !corpus.funnel.stages.is_empty() {
+        page.figure(funnel(&corpus.funnel), "Pages left after each stage.")?;
+    }
     page.preformatted(&corpus.to_string());
     for (title, folder, words) in [
         ("Pretraining", pretrain::TRAINING_FOLDER, pretrained.to_string()),

@@ -19,7 +19,7 @@ use crate::atomic_file::AtomicFile;
 use crate::contamination::ContaminationReport;
 use crate::decontaminate::TestItem;
 use crate::funnel::Funnel;
-use crate::mixture::Plan;
+use crate::mixture::Mixed;
 use crate::pipeline::PipelineConfig;
 use crate::rule_table::{RuleTable, shortened};
 
@@ -77,9 +77,10 @@ pub struct Card {
     pub exam: Vec<TestItem>,
     /// How much of which source, if sources were mixed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mixture: Option<Plan>,
-    /// All settings.
-    pub settings: PipelineConfig,
+    pub mixture: Option<Mixed>,
+    /// The settings of all stages, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<PipelineConfig>,
 }
 // ANCHOR_END: card
 
@@ -137,18 +138,25 @@ impl fmt::Display for Card {
         writeln!(f, "{} documents ({megabytes:.1} MB) for training, {} held out.", self.n_training, self.n_held_out)?;
         writeln!(f, "{} records could not be read.\n", self.n_unreadable)?;
         self.sources(f)?;
-        writeln!(f, "## The funnel\n\n{}", fenced(&self.funnel.to_string(), "text")?)?;
-        self.samples(f)?;
+        if !self.funnel.stages.is_empty() {
+            writeln!(f, "## The funnel\n\n{}", fenced(&self.funnel.to_string(), "text")?)?;
+            self.samples(f)?;
+        }
         if let Some(report) = &self.contamination {
             let table = report.table(&self.exam).to_string();
             writeln!(f, "## Exam questions found\n\n{}", fenced(&table, "text")?)?;
         }
-        if let Some(plan) = &self.mixture {
-            writeln!(f, "## Mixture\n\n{}", fenced(&plan.to_string(), "text")?)?;
+        if let Some(mixed) = &self.mixture {
+            writeln!(f, "## Mixture\n\n{}", fenced(&mixed.to_string(), "text")?)?;
+            settings(f, "Settings of the mixture", &mixed.settings)?;
         }
-        let settings = serde_json::to_string_pretty(&self.settings).map_err(|_| fmt::Error)?;
-        writeln!(f, "## Settings\n\n{}", fenced(&settings, "json")?)
+        self.settings.as_ref().map_or(Ok(()), |stages| settings(f, "Settings", stages))
     }
+}
+
+fn settings(f: &mut fmt::Formatter, title: &str, settings: &impl Serialize) -> fmt::Result {
+    let settings = serde_json::to_string_pretty(settings).map_err(|_| fmt::Error)?;
+    writeln!(f, "## {title}\n\n{}", fenced(&settings, "json")?)
 }
 
 fn fenced(text: &str, language: &str) -> Result<String, fmt::Error> {

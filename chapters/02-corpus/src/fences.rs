@@ -1,6 +1,11 @@
-//! Which lines of a text are code: those between fences of three or more backticks.
+//! Which lines of a text are code.
 //!
-//! Extraction writes code so. Code has no language and no sentences, so what judges prose leaves it out.
+//! Code has no language and no sentences, so what judges prose leaves it out ([`prose`]); there a fence is what extraction
+//! writes, three or more backticks. What cuts texts must not cut code: half a block is no code, and its end alone would
+//! turn all text behind it into code. There a fence is whatever a reader of Markdown takes for one ([`fence`], CommonMark
+//! section 4.5).
+
+use std::ops::Range;
 
 /// The lines of `text`, each with whether it is prose; a fence is none.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = (&str, bool)> {
@@ -28,6 +33,56 @@ pub(crate) fn prose(text: &str) -> String {
     }
     prose
 }
+
+// ANCHOR: fence
+/// The byte ranges of a text's blocks of code, from fence to fence without the last line's end. A fence that nobody closes
+/// runs to the end of the text.
+pub(crate) fn blocks(text: &str) -> Vec<Range<usize>> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(usize, Fence)> = None;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        match &open {
+            None => open = fence(line).map(|fence| (at, fence)),
+            Some((start, opened)) => {
+                if fence(line).is_some_and(|fence| fence.closes(opened)) {
+                    blocks.push(*start..at + line.trim_end().len());
+                    open = None;
+                }
+            }
+        }
+        at += line.len();
+    }
+    blocks.extend(open.map(|(start, _)| start..text.trim_end().len()));
+    blocks
+}
+
+/// A line that opens or closes a block of code.
+pub(crate) struct Fence {
+    mark: char,
+    n_marks: usize,
+    /// Text behind the marks, such as a language's name; a closing fence has none.
+    is_labelled: bool,
+}
+
+impl Fence {
+    /// Whether this line ends the block that `opened` began.
+    pub fn closes(&self, opened: &Fence) -> bool {
+        self.mark == opened.mark && self.n_marks >= opened.n_marks && !self.is_labelled
+    }
+}
+
+/// The fence on this line: three marks or more, indented by three spaces at most.
+pub(crate) fn fence(line: &str) -> Option<Fence> {
+    let content = line.trim_start_matches(' ');
+    let mark = content.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
+    let label = content.trim_start_matches(mark);
+    let n_marks = content.len() - label.len();
+    // Backticks in the label make it a line of inline code.
+    let is_fence = line.len() - content.len() <= 3 && n_marks >= 3 && !(mark == '`' && label.contains('`'));
+    is_fence.then(|| Fence { mark, n_marks, is_labelled: !label.trim().is_empty() })
+}
+// ANCHOR_END: fence
 
 #[cfg(test)]
 mod tests {

@@ -10,38 +10,49 @@
 //! | near | a range of buckets | that range of every part | edges (page, leader) |
 //! | clusters | one | all edges | pages that are not the first of their cluster |
 //! | paragraphs | a range of hashes | that range of every part | paragraphs that occurred before |
+//! | substring | one, if asked for | all pages that are left | passages that occurred before |
 //! | write | a part of the input | what the others found about it | `train/` and `held_out/` |
 //! | report | one | all records | `report.json` |
 //!
 //! Parts and ranges follow from the listing of the inputs and the settings (`manifest.json`), never from the number of workers.
 //! A task's outputs are complete files with checksums, noted in `tasks/`; a process that starts skips what is done, does
-//! again what is damaged, and refuses a folder that was begun with other settings or inputs. The processes need a file system in
-//! common and nothing else: no scheduler, no database. This is MapReduce (Dean and Ghemawat 2004) with files for the network.
+//! again what is damaged, and refuses a folder that was begun with other settings or inputs. The processes need a file
+//! system in common and nothing else: no scheduler, no database. One that waits for others gives up a silent one
+//! (`alive`). This is MapReduce (Dean and Ghemawat 2004) with files for the network.
 //!
 //! Memory: a filter task holds the rows of its part, a range task its range of all parts, and a process 4 bytes a document for the
-//! clusters and 2 bits for what was dropped ([`plan`]). Refused: more than $2^{32}$ pages in one job.
+//! clusters and 2 bits for what was dropped ([`plan`]). Repeated passages, if asked for, want all text that is left in
+//! one place, and five bytes of memory a byte of it: that step is one task, and refuses more text than
+//! `pipeline.substring.max_bytes`. Refused: more than $2^{32}$ pages in one job.
 
+mod alive;
 mod compare;
+mod error;
 mod filter;
 mod manifest;
+mod passages;
 pub mod plan;
 mod report;
 mod rows;
+mod shard;
 mod tasks;
 mod write;
 
+pub use error::JobError;
 pub use report::{JobReport, read_report};
+pub use shard::{Others, Shard};
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::alive::{Alive, Watch};
 use self::compare::Found;
 use self::manifest::Manifest;
 use self::tasks::{TaskRecord, Tasks};
@@ -108,6 +119,8 @@ pub enum Step {
     Clusters,
     /// Repeated paragraphs.
     Paragraphs,
+    /// Repeated passages.
+    Substring,
     /// What is left, in files.
     Write,
     /// The funnel.
@@ -116,8 +129,16 @@ pub enum Step {
 
 impl Step {
     /// All steps in order.
-    pub const ALL: [Step; 7] =
-        [Step::Filter, Step::Exact, Step::Near, Step::Clusters, Step::Paragraphs, Step::Write, Step::Report];
+    pub const ALL: [Step; 8] = [
+        Step::Filter,
+        Step::Exact,
+        Step::Near,
+        Step::Clusters,
+        Step::Paragraphs,
+        Step::Substring,
+        Step::Write,
+        Step::Report,
+    ];
 
     /// The name in file names.
     pub fn name(self) -> &'static str {
@@ -127,100 +148,10 @@ impl Step {
             Step::Near => "near",
             Step::Clusters => "clusters",
             Step::Paragraphs => "paragraphs",
+            Step::Substring => "substring",
             Step::Write => "write",
             Step::Report => "report",
         }
-    }
-}
-
-/// The share of the tasks that one process takes: those whose number leaves the remainder `index`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    /// From 0.
-    pub index: usize,
-    /// Of how many.
-    pub count: usize,
-}
-
-impl Shard {
-    /// All tasks.
-    pub const WHOLE: Shard = Shard { index: 0, count: 1 };
-}
-
-impl std::str::FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
-        match parts {
-            Some((index, count)) if index < count => Ok(Self { index, count }),
-            Some((index, count)) => Err(format!("shard {index} of {count}: the first is 0, the last {count} less 1")),
-            None => Err(format!("{text} is no shard; give I/N with I from 0 to N-1, such as 0/4")),
-        }
-    }
-}
-
-/// What a process does when others have not finished a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Others {
-    /// Stop; to be started again later.
-    Leave,
-    /// Wait for each step of theirs, so long at most.
-    Wait(Duration),
-}
-
-/// Why a job stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum JobError {
-    /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A setting outside its range.
-    #[error(transparent)]
-    Setting(#[from] InvalidSetting),
-    /// The folder holds another job.
-    #[error("{} was begun differently, in {what}; give the same settings and inputs, or another --out", folder.display())]
-    Changed {
-        /// The job's folder.
-        folder: PathBuf,
-        /// What differs.
-        what: String,
-    },
-    /// A file is not as it was written.
-    #[error("{} is damaged; start again, and what made it will be done again", path.display())]
-    Damaged {
-        /// Which.
-        path: PathBuf,
-    },
-    /// Other processes have work left before this one can go on.
-    #[error("this shard's work is done so far, but others have {n_missing} of {n_tasks} tasks of step {} left (the first is {first}); start it again when they are done, or with --wait", step.name())]
-    Waiting {
-        /// The step.
-        step: Step,
-        /// Tasks without a record.
-        n_missing: usize,
-        /// All tasks of the step.
-        n_tasks: usize,
-        /// The first without a record.
-        first: usize,
-    },
-    /// Too large for 32-bit numbers.
-    #[error("{n} pages are more than one job can number (2^32); split the input into several jobs")]
-    TooManyPages {
-        /// Pages after the filters.
-        n: u64,
-    },
-}
-
-impl JobError {
-    /// Adds the path to an I/O error.
-    pub(crate) fn at(path: &Path) -> impl Fn(io::Error) -> JobError + '_ {
-        move |source| JobError::Io { path: path.to_owned(), source }
     }
 }
 
@@ -276,6 +207,7 @@ impl Job {
         others: Others,
         progress: JobProgress,
     ) -> Result<JobReport, JobError> {
+        let _alive = Alive::begin(&self.folder, shard);
         for step in Step::ALL {
             let n_tasks = self.manifest.n_tasks(step);
             let own: Vec<usize> = (0..n_tasks).filter(|task| task % shard.count == shard.index).collect();
@@ -288,7 +220,7 @@ impl Job {
                 progress(step, n_done.fetch_add(1, Ordering::Relaxed) + 1, own.len());
                 Ok(())
             })?;
-            self.meet(step, n_tasks, others)?;
+            self.meet(step, n_tasks, shard, others)?;
         }
         read_report(&self.folder)
     }
@@ -300,23 +232,29 @@ impl Job {
             Step::Near => self.find_edges(task),
             Step::Clusters => self.join_clusters(),
             Step::Paragraphs => self.find_paragraphs(task),
+            Step::Substring => self.find_passages(),
             Step::Write => self.write(task),
             Step::Report => self.report(),
         }
     }
 
     /// Makes sure that every task of the step has a record, whoever wrote it.
-    fn meet(&self, step: Step, n_tasks: usize, others: Others) -> Result<(), JobError> {
-        let started = Instant::now();
+    fn meet(&self, step: Step, n_tasks: usize, shard: Shard, others: Others) -> Result<(), JobError> {
+        let mut watched: BTreeMap<usize, Watch> = BTreeMap::new();
         loop {
-            let mut missing = (0..n_tasks).filter(|&task| !self.tasks.has_record(step, task));
-            let Some(first) = missing.next() else { return Ok(()) };
-            let patience = match others {
-                Others::Leave => Duration::ZERO,
-                Others::Wait(patience) => patience,
+            let missing: Vec<usize> = (0..n_tasks).filter(|&task| !self.tasks.has_record(step, task)).collect();
+            let (n_missing, Some(&first)) = (missing.len(), missing.first()) else { return Ok(()) };
+            let Others::Wait(patience) = others else {
+                return Err(JobError::Waiting { step, n_missing, n_tasks, first });
             };
-            if started.elapsed() >= patience {
-                return Err(JobError::Waiting { step, n_missing: 1 + missing.count(), n_tasks, first });
+            for index in missing.iter().map(|task| task % shard.count) {
+                let shard = Shard { index, ..shard };
+                let watch = watched.entry(index).or_insert_with(|| Watch::begin(&self.folder, shard));
+                let silence = watch.silence();
+                if silence >= patience {
+                    let (silence_s, who) = (silence.as_secs(), watch.who());
+                    return Err(JobError::Silent { shard, silence_s, who, step, n_missing, n_tasks, first });
+                }
             }
             thread::sleep(LOOK_EVERY);
         }

@@ -4,18 +4,27 @@
 //! signature: 16 bytes a line and `4 n_hashes` bytes a distinct text, whatever the texts' lengths. Then exact copies and
 //! clusters are known, and the second time the lines of the pages that stay are written byte for byte as they were, with all their fields.
 //!
+//! [`KeptLines::cut_passages`] reads once more, and then a line may lose passages that an earlier one has. Such a line is written anew,
+//! with its other fields in their order.
+//!
 //! Lines are signed on all threads in batches; the result does not depend on their number. Lines without a string `text` are
 //! dropped and counted.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
+use std::ops::Range;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_64;
 
+use crate::document::Document;
 use crate::exact_dedup::words_hash;
 use crate::minhash::{MinHashConfig, Permutations, clusters_of, shingle_hashes};
+use crate::setting::InvalidSetting;
+use crate::substring_dedup::{self, SubstringConfig, Texts};
 use crate::words::JoinedWords;
 
 /// Lines that are signed at once.
@@ -35,6 +44,12 @@ pub struct DedupCounts {
     pub n_exact: usize,
     /// Other lines that are not the first of their cluster.
     pub n_near: usize,
+    /// Lines that lost most of their text as repeated passages.
+    pub n_too_little_left: usize,
+    /// Lines that stay and lost passages.
+    pub n_shortened: usize,
+    /// Bytes of text that went with repeated passages, those of lines that went for them too.
+    pub passage_bytes: usize,
     /// Lines that are no JSON object with a string `text`.
     pub n_unreadable: usize,
     /// The number of the first unreadable line, from 1, and what is wrong with it.
@@ -46,6 +61,9 @@ pub struct DedupCounts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptLines {
     kept: Vec<bool>,
+    /// What goes of a line's text, for those that are written anew, and the hash of the line.
+    passages: HashMap<usize, (u64, Vec<Range<usize>>)>,
+    substring: SubstringConfig,
     /// What became of all lines.
     pub counts: DedupCounts,
 }
@@ -87,29 +105,86 @@ pub fn keep_lines(input: impl BufRead, config: &MinHashConfig) -> io::Result<Kep
     }
     lines.counts.n_lines = lines.kept.len();
     lines.counts.n_kept = lines.kept.iter().filter(|&&kept| kept).count();
-    Ok(KeptLines { kept: lines.kept, counts: lines.counts })
+    let (passages, substring) = (HashMap::new(), SubstringConfig::default());
+    Ok(KeptLines { kept: lines.kept, passages, substring, counts: lines.counts })
 }
 // ANCHOR_END: keep_lines
 
 impl KeptLines {
+    // ANCHOR: cut_passages
+    /// Finds the passages of the lines that stay which occurred before, from the same input.
+    ///
+    /// # Errors
+    /// If the input cannot be read, or has more text than `config` allows ([`InvalidSetting`] is the cause then).
+    pub fn cut_passages(&mut self, input: impl BufRead, config: &SubstringConfig) -> io::Result<()> {
+        let mut texts = Texts::new(config);
+        let mut places = Vec::new();
+        let mut kept = self.kept.iter().enumerate();
+        for_each_batch(input, |batch| {
+            for line in batch {
+                if let (place, true) = kept.next().ok_or_else(changed)? {
+                    texts.push(&serde_json::from_slice::<Line>(line)?.text).map_err(refused)?;
+                    places.push((place, xxh3_64(line)));
+                }
+            }
+            Ok(())
+        })?;
+        for (i, passages) in texts.repeated().map_err(refused)?.into_iter().enumerate() {
+            let mut document = Document::new("", "", texts.text(i));
+            let stays = substring_dedup::remove(&mut document, &passages, config);
+            self.counts.passage_bytes += texts.text(i).len() - document.text.len();
+            let (place, hash) = places[i];
+            self.kept[place] = stays;
+            self.counts.n_too_little_left += usize::from(!stays);
+            if stays && document.text != texts.text(i) {
+                self.counts.n_shortened += 1;
+                self.passages.insert(place, (hash, passages));
+            }
+        }
+        self.counts.n_kept -= self.counts.n_too_little_left;
+        self.substring = config.clone();
+        Ok(())
+    }
+    // ANCHOR_END: cut_passages
+
     /// Writes the lines that stay, from the same input.
     ///
     /// # Errors
     /// If the input cannot be read or the output not written, or the input has fewer or more lines than before.
     pub fn write(&self, input: impl BufRead, out: &mut impl Write) -> io::Result<()> {
-        let mut kept = self.kept.iter();
-        let changed = || io::Error::other("the input has changed while it was read");
+        let mut kept = self.kept.iter().enumerate();
         for_each_batch(input, |batch| {
             for line in batch {
-                if *kept.next().ok_or_else(changed)? {
-                    out.write_all(line)?;
-                    out.write_all(b"\n")?;
+                let (place, is_kept) = kept.next().ok_or_else(changed)?;
+                match self.passages.get(&place) {
+                    _ if !is_kept => continue,
+                    Some((hash, _)) if *hash != xxh3_64(line) => return Err(changed()),
+                    Some((_, passages)) => self.write_anew(line, passages, out)?,
+                    None => out.write_all(line)?,
                 }
+                out.write_all(b"\n")?;
             }
             Ok(())
         })?;
         if kept.next().is_some() { Err(changed()) } else { Ok(()) }
     }
+
+    fn write_anew(&self, line: &[u8], passages: &[Range<usize>], out: &mut impl Write) -> io::Result<()> {
+        let mut fields: serde_json::Map<String, Value> = serde_json::from_slice(line)?;
+        let Some(Value::String(text)) = fields.get_mut("text") else { return Err(changed()) };
+        let mut document = Document::new("", "", std::mem::take(text));
+        substring_dedup::remove(&mut document, passages, &self.substring);
+        *text = document.text;
+        Ok(serde_json::to_writer(out, &fields)?)
+    }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("the input has changed while it was read")
+}
+
+fn refused(error: InvalidSetting) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, error)
 }
 
 #[derive(Deserialize)]
@@ -165,7 +240,6 @@ fn for_each_batch(mut input: impl BufRead, mut work: impl FnMut(&[Vec<u8>]) -> i
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Document;
     use crate::minhash::near_duplicates;
     use crate::{World, WorldConfig};
 
@@ -182,10 +256,37 @@ mod tests {
             String::from_utf8(out).unwrap(),
             format!("{{\"text\":\"{words}\", \"score\": 1.50}}\n{{\"text\":\"other\"}}\n")
         );
-        let DedupCounts { n_lines, n_kept, n_exact, n_near, n_unreadable, first_unreadable } = &kept.counts;
+        let DedupCounts { n_lines, n_kept, n_exact, n_near, n_unreadable, first_unreadable, .. } = &kept.counts;
         assert_eq!((n_lines, n_kept, n_exact, n_near, n_unreadable), (&4, &2, &1, &0, &1));
         assert!(first_unreadable.as_ref().unwrap().starts_with("line 3: invalid type: integer `7`"), "{kept:?}");
         assert!(kept.write("{\"text\":\"fewer\"}".as_bytes(), &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn a_line_that_loses_a_passage_keeps_its_other_fields() {
+        let words = |start: usize, n: usize| (start..start + n).map(|i| format!("w{i}")).collect::<Vec<_>>().join(" ");
+        let quoted = words(500, 20);
+        let line = |start| {
+            format!(
+                "{{\"n\":7,\"text\":\"{}. {quoted}. {}.\",\"id\":\"{start}\"}}",
+                words(start, 30),
+                words(start + 40, 30)
+            )
+        };
+        let short = format!("{{\"text\":\"Only this. {quoted}\"}}");
+        let input = [line(0), short, line(100), line(200)].join("\n");
+        let mut kept = keep_lines(input.as_bytes(), &MinHashConfig::default()).unwrap();
+        let config = SubstringConfig { min_bytes: 60, ..SubstringConfig::default() };
+        kept.cut_passages(input.as_bytes(), &config).unwrap();
+        let mut out = Vec::new();
+        kept.write(input.as_bytes(), &mut out).unwrap();
+        let cut = |start| line(start).replace(&format!(". {quoted}."), "");
+        assert_eq!(String::from_utf8(out).unwrap(), [line(0), cut(100), cut(200), String::new()].join("\n"));
+        let DedupCounts { n_kept, n_too_little_left, n_shortened, .. } = kept.counts;
+        assert_eq!((n_kept, n_too_little_left, n_shortened), (3, 1, 2));
+        assert!(kept.write(input.replace("w5", "v").as_bytes(), &mut Vec::new()).is_err(), "another text is not cut");
+        let error = kept.cut_passages(input.as_bytes(), &SubstringConfig { max_bytes: 100, ..config }).unwrap_err();
+        assert!(error.to_string().starts_with("substring.max_bytes is 100"), "{error}");
     }
 
     #[test]

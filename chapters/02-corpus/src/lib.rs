@@ -14,7 +14,7 @@
 //! | [`language`], [`lines`], [`quality`], [`word_lists`], [`pii`] | what the filters that look at one page look at |
 //! | [`classifier`] | a trained judge: logistic regression on hashed words |
 //! | [`filters`], [`tally`], [`rule_table`] | those filters as one question, and the count of the answers |
-//! | [`exact_dedup`], [`minhash`], [`banding`], [`clusters`], [`paragraph_dedup`] | filters that compare pages |
+//! | [`exact_dedup`], [`minhash`], [`banding`], [`clusters`], [`paragraph_dedup`], [`substring_dedup`] | filters that compare pages |
 //! | [`decontaminate`], [`evaluation_set`], [`contamination`] | keeps the exam out of the corpus; reads it; says what was found |
 //! | [`extraction`] | an archive's pages to text, the first stage |
 //! | [`pipeline`] | the stages in order, and the funnel they make |
@@ -63,7 +63,10 @@ pub mod rule_table;
 pub mod rustdoc;
 pub mod score;
 pub mod setting;
+mod sha1_lanes;
 pub mod split;
+mod stage;
+pub mod substring_dedup;
 pub mod tally;
 pub mod tour;
 pub mod truth;

@@ -22,13 +22,13 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha1::{Digest, Sha1};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::banding::bucket_key;
 use crate::clusters::{Clusters, bucket_edges};
 use crate::document::Document;
 use crate::setting::{InvalidSetting, holds, share};
+use crate::sha1_lanes;
 use crate::words::JoinedWords;
 
 /// Permutations that are computed together: what fits into the registers of AVX2 with its factors, terms and minima.
@@ -127,7 +127,7 @@ pub fn shingle_hashes(words: &JoinedWords, config: &MinHashConfig) -> Vec<u32> {
     let runs = words.runs(config.shingle_words);
     match config.shingle_hash {
         ShingleHash::Xxh3 => runs.map(|run| xxh3_64(run.as_bytes()) as u32).collect(),
-        ShingleHash::Sha1 => runs.map(sha1_hash).collect(),
+        ShingleHash::Sha1 => sha1_lanes::first_words(runs),
     }
 }
 
@@ -209,11 +209,6 @@ pub fn similarity(a: &[u32], b: &[u32]) -> f64 {
     f64::from(equal) / a.len().max(1) as f64
 }
 // ANCHOR_END: signature
-
-fn sha1_hash(run: &str) -> u32 {
-    let [b0, b1, b2, b3, ..]: [u8; 20] = Sha1::digest(run).into();
-    u32::from_le_bytes([b0, b1, b2, b3])
-}
 
 /// [`smallest_on_any`] in the widest vectors that this CPU has; the same result.
 fn smallest(a: &[u32; LANES], b: &[u32; LANES], hashes: &[u32]) -> [u32; LANES] {

@@ -11,10 +11,14 @@
 //! own: the best text last, as the learning rate falls (MiniCPM, arXiv:2404.06395, section 4).
 //!
 //! Stages are planned in order, and a source that an early stage used up has none left for a later one.
-//! The order of the documents that follows from a plan is in [`Order`].
+//! The order of the documents that follows from a plan is in [`Order`], and [`Mixing`] writes them in it.
 
 mod config;
+mod error;
+mod mixed;
 mod order;
+mod sources;
+mod write;
 
 use std::fmt;
 
@@ -22,7 +26,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::config::{MixtureConfig, MixtureStage, SourceConfig};
+pub use self::error::MixError;
+pub use self::mixed::{Mixed, Reached};
 pub use self::order::{Draw, Order, Position};
+pub use self::write::{MIXTURE_RECORD, MixProgress, Mixing};
 use crate::setting::InvalidSetting;
 
 /// Why there is no plan.

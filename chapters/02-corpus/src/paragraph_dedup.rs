@@ -19,6 +19,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::document::Document;
 use crate::exact_dedup::words_hash;
+use crate::fences::{Fence, fence};
 use crate::setting::{InvalidSetting, holds};
 use crate::words::JoinedWords;
 
@@ -117,31 +118,6 @@ pub fn paragraphs(text: &str) -> Vec<Range<usize>> {
     }
     paragraphs.extend(start.map(|start| start..at));
     paragraphs
-}
-
-/// A line that opens or closes a block of code.
-struct Fence {
-    mark: char,
-    n_marks: usize,
-    /// Text behind the marks, such as a language's name; a closing fence has none.
-    is_labelled: bool,
-}
-
-impl Fence {
-    fn closes(&self, opened: &Fence) -> bool {
-        self.mark == opened.mark && self.n_marks >= opened.n_marks && !self.is_labelled
-    }
-}
-
-/// The fence on this line: three marks or more, indented by three spaces at most.
-fn fence(line: &str) -> Option<Fence> {
-    let content = line.trim_start_matches(' ');
-    let mark = content.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
-    let label = content.trim_start_matches(mark);
-    let n_marks = content.len() - label.len();
-    // Backticks in the label make it a line of inline code.
-    let is_fence = line.len() - content.len() <= 3 && n_marks >= 3 && !(mark == '`' && label.contains('`'));
-    is_fence.then(|| Fence { mark, n_marks, is_labelled: !label.trim().is_empty() })
 }
 // ANCHOR_END: paragraphs
 

@@ -10,6 +10,7 @@
 //!
 //! Every stage keeps the order of the documents, and none depends on the number of threads.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -30,74 +31,10 @@ use crate::pii::PiiConfig;
 use crate::quality::QualityConfig;
 use crate::rule_table::RuleTable;
 use crate::setting::InvalidSetting;
+pub use crate::stage::Stage;
+use crate::substring_dedup::{self, SubstringConfig};
 use crate::tally::FilterTally;
 use crate::url_block_list::UrlBlockListConfig;
-
-/// A stage of the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// HTML to main text.
-    Extraction,
-    /// Pages at blocked addresses go.
-    UrlBlockList,
-    /// Pages whose licence or robots metadata speak against them go.
-    Metadata,
-    /// Pages in other languages go.
-    Language,
-    /// Lines that are no prose go; the page stays.
-    Lines,
-    /// Pages that break a quality rule go.
-    Quality,
-    /// Pages that a trained classifier scores low go.
-    Classifier,
-    /// Personal data is masked.
-    Pii,
-    /// Copies go.
-    ExactDedup,
-    /// Near copies go.
-    NearDedup,
-    /// Paragraphs that occurred before go, and pages of which too little is left.
-    ParagraphDedup,
-    /// Pages with exam questions go.
-    Decontamination,
-}
-
-impl Stage {
-    /// All stages in order. Which of them run is a matter of the settings.
-    pub const ALL: [Stage; 12] = [
-        Stage::Extraction,
-        Stage::UrlBlockList,
-        Stage::Metadata,
-        Stage::Language,
-        Stage::Lines,
-        Stage::Quality,
-        Stage::Classifier,
-        Stage::Pii,
-        Stage::ExactDedup,
-        Stage::NearDedup,
-        Stage::ParagraphDedup,
-        Stage::Decontamination,
-    ];
-
-    /// The name in snake case, as it stands in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Stage::Extraction => "extraction",
-            Stage::UrlBlockList => "url_block_list",
-            Stage::Metadata => "metadata",
-            Stage::Language => "language",
-            Stage::Lines => "lines",
-            Stage::Quality => "quality",
-            Stage::Classifier => "classifier",
-            Stage::Pii => "pii",
-            Stage::ExactDedup => "exact_dedup",
-            Stage::NearDedup => "near_dedup",
-            Stage::ParagraphDedup => "paragraph_dedup",
-            Stage::Decontamination => "decontamination",
-        }
-    }
-}
 
 /// The settings of all stages.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -122,6 +59,8 @@ pub struct PipelineConfig {
     pub minhash: MinHashConfig,
     /// Whether repeated paragraphs go.
     pub paragraph: ParagraphConfig,
+    /// Whether repeated passages go.
+    pub substring: SubstringConfig,
     /// How much of an exam item betrays it.
     pub decontaminate: DecontaminateConfig,
 }
@@ -132,6 +71,15 @@ impl PipelineConfig {
         let language = LanguageConfig { min_confidence: 0.0, min_letters: 200, ..LanguageConfig::default() };
         let minhash = MinHashConfig { min_similarity: 0.8, ..MinHashConfig::default() };
         Self { language, quality: QualityConfig::documentation(), minhash, ..Self::default() }
+    }
+
+    /// The files that decide what the stages do, with the names of their settings.
+    pub fn files(&self) -> Vec<(&'static str, &Path)> {
+        let lists = self.url_block_list.files.iter().map(|file| ("url_block_list.files", file));
+        let words = self.quality.word_lists.iter().filter_map(|list| list.file.as_ref());
+        let words = words.map(|file| ("quality.word_lists.file", file));
+        let model = self.classifier.iter().map(|classifier| ("classifier.model", &classifier.model));
+        lists.chain(words).chain(model).map(|(setting, file)| (setting, file.as_path())).collect()
     }
 
     /// Checks all settings.
@@ -146,6 +94,7 @@ impl PipelineConfig {
         self.pii.validate()?;
         self.minhash.validate()?;
         self.paragraph.validate()?;
+        self.substring.validate()?;
         self.decontaminate.validate()
     }
 }
@@ -199,7 +148,16 @@ pub fn clean(
     run.deduplicate(Stage::ExactDedup, exact_dedup::duplicates);
     run.deduplicate(Stage::NearDedup, |documents| minhash::near_duplicates(documents, &config.minhash));
     if config.paragraph.enabled {
-        run.remove_paragraphs(&config.paragraph);
+        let config = &config.paragraph;
+        let repeated = paragraph_dedup::repeated(&run.done.documents, config);
+        let remove = |document: &mut Document, places: &Vec<usize>| paragraph_dedup::remove(document, places, config);
+        run.shorten(Stage::ParagraphDedup, &repeated, remove, paragraph_dedup::TOO_LITTLE_LEFT);
+    }
+    if config.substring.enabled {
+        let config = &config.substring;
+        let repeated = substring_dedup::repeated(&run.done.documents, config)?;
+        let remove = |document: &mut Document, passages: &Vec<_>| substring_dedup::remove(document, passages, config);
+        run.shorten(Stage::SubstringDedup, &repeated, remove, substring_dedup::TOO_LITTLE_LEFT);
     }
     run.decontaminate(exam, &config.decontaminate);
     Ok(run.done)
@@ -252,18 +210,23 @@ impl Run<'_> {
         (self.progress)(stage, n, n);
     }
 
-    /// Removes the paragraphs that occurred before, and the documents of which too little is left.
-    fn remove_paragraphs(&mut self, config: &ParagraphConfig) {
-        let mut report = StageReport::entering(Stage::ParagraphDedup, &self.done.documents);
-        let repeated = paragraph_dedup::repeated(&self.done.documents, config);
+    /// Removes what was found in each document, and the documents of which too little is left.
+    fn shorten<F>(
+        &mut self,
+        stage: Stage,
+        found: &[F],
+        remove: impl Fn(&mut Document, &F) -> bool,
+        too_little_left: &str,
+    ) {
+        let mut report = StageReport::entering(stage, &self.done.documents);
         let documents = std::mem::take(&mut self.done.documents);
-        for (mut document, places) in documents.into_iter().zip(repeated) {
-            if paragraph_dedup::remove(&mut document, &places, config) {
+        for (mut document, found) in documents.into_iter().zip(found) {
+            if remove(&mut document, found) {
                 self.done.documents.push(document);
             } else {
-                let reason = paragraph_dedup::TOO_LITTLE_LEFT.to_string();
+                let reason = too_little_left.to_string();
                 *report.reasons.entry(reason.clone()).or_default() += 1;
-                self.done.removed.push(Removal { id: document.id, stage: report.stage, reason, twin: None });
+                self.done.removed.push(Removal { id: document.id, stage, reason, twin: None });
             }
         }
         report.leaving(&self.done.documents);

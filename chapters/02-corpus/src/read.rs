@@ -16,6 +16,7 @@ mod parquet;
 mod records;
 mod text;
 
+pub(crate) use jsonl::parse_line;
 pub use jsonl::{read_jsonl, write_jsonl};
 pub use listing::{FileKind, InputFile, Listing, list};
 pub use records::{Record, Records};

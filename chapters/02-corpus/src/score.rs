@@ -74,7 +74,8 @@ pub fn score_stages(truth: &Truth, cleaned: &Cleaned) -> Scores {
         | Stage::Metadata
         | Stage::Lines
         | Stage::Classifier
-        | Stage::ParagraphDedup => None,
+        | Stage::ParagraphDedup
+        | Stage::SubstringDedup => None,
         Stage::Language => Some(decisions.filter(stage, |page| page.foreign)),
         Stage::Quality => Some(decisions.filter(stage, |page| page.low_quality.is_some())),
         Stage::Pii => Some(decisions.masking()),

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use corpus::contamination::ContaminationReport;
-use corpus::mixture::{MixtureConfig, SourceConfig, plan};
+use corpus::mixture::{Mixed, MixtureConfig, SourceConfig, plan};
 use corpus::pii::{PiiConfig, mask};
 use corpus::{Card, CardSource, PipelineConfig, World, WorldConfig, build_world};
 
@@ -32,8 +32,8 @@ fn card() -> Card {
         rules: corpus.cleaned.rules,
         contamination: Some(contamination),
         exam: world.test_items(),
-        mixture: Some(plan(&mixture, &[500]).unwrap()),
-        settings: config,
+        mixture: Some(Mixed::planned(plan(&mixture, &[500]).unwrap(), mixture)),
+        settings: Some(config),
         ..Card::default()
     }
 }

@@ -1,15 +1,18 @@
 //! The sharded job against the pipeline in memory, and against itself: other workers, other shards, crashes, damage.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use corpus::classifier::{ClassifierConfig, TrainingConfig, train};
 use corpus::job::plan::Plan;
 use corpus::job::{Job, JobConfig, JobError, JobReport, Others, Shard, read_report};
 use corpus::paragraph_dedup::ParagraphConfig;
 use corpus::read::list;
+use corpus::substring_dedup::SubstringConfig;
+use corpus::word_lists::WordList;
 use corpus::{
     Document, PipelineConfig, Stage, TestItem, World, WorldConfig, clean, extract_warc, read_jsonl, write_jsonl,
 };
@@ -17,9 +20,41 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 
+#[path = "shared/tree.rs"]
+mod tree;
+use tree::tree;
+
 /// A paragraph that many pages end with.
 const FOOTER: &str =
     "\n\nThis page may be copied by anyone who leaves the names of its authors where they stand in it.";
+
+/// So many pages are followed by a near copy with a paragraph more, which stands in a later page, too.
+const N_NOTES: usize = 10;
+
+/// If the near copy goes, its paragraph stays in the later page: it occurs nowhere else.
+fn add_notes(documents: &mut Vec<Document>) {
+    let step = documents.len() / (N_NOTES + 1);
+    for i in (0..N_NOTES).rev() {
+        documents[(i + 1) * step].text.push_str(&format!("\n\n{}", note(i)));
+        let near_copy = format!("{}\n\n{}", documents[i * step].text, note(i));
+        documents.insert(i * step + 1, Document::new(format!("near-copy-{i}"), "", near_copy));
+    }
+}
+
+/// Twenty invented words.
+fn note(i: usize) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(i as u64);
+    let mut syllable = || ["ba", "den", "fi", "gor", "hu", "ka", "lem", "mi", "nor", "pu"][rng.random_range(0..10)];
+    (0..20).map(|_| syllable().to_string() + syllable() + syllable()).collect::<Vec<_>>().join(" ")
+}
+
+/// The rows of a file between two steps.
+fn rows<const N: usize>(bytes: &[u8]) -> Vec<[u32; N]> {
+    let value = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
+    let head = 4 + 8 * (value(&bytes[..4]) as usize + 1);
+    let row = |bytes: &[u8]| std::array::from_fn(|i| value(&bytes[4 * i..4 * i + 4]));
+    bytes[head..].chunks_exact(4 * N).map(row).collect()
+}
 
 /// An input of several files, a job over it, and the settings that cut it into many tasks.
 struct Fixture {
@@ -37,14 +72,21 @@ impl Fixture {
         world.write_warc(&warc).unwrap();
         let mut documents = extract_warc(&warc, &|_, _, _| {}).unwrap().documents;
         documents.iter_mut().step_by(5).for_each(|document| document.text.push_str(FOOTER));
+        add_notes(&mut documents);
         let mut rest = &documents[..];
         for (i, n) in [7, 120, 1, 60, 200, 30].into_iter().chain([usize::MAX]).enumerate() {
             let (file, others) = rest.split_at(n.min(rest.len()));
+            // The first page of a part is a near copy, so that it is compared.
+            let again = Document::new(format!("again-{i}"), "", documents[5 * i].text.clone() + "\n\nAgain.");
+            let file: Vec<&Document> = std::iter::once(&again).chain(file).collect();
             write_jsonl(&folder.path().join(format!("in/{i}.jsonl")), file).unwrap();
             rest = others;
         }
-        let pipeline =
-            PipelineConfig { paragraph: ParagraphConfig { enabled: true, ..Default::default() }, ..Default::default() };
+        let pipeline = PipelineConfig {
+            paragraph: ParagraphConfig { enabled: true, ..Default::default() },
+            substring: SubstringConfig { enabled: true, min_bytes: 60, ..Default::default() },
+            ..Default::default()
+        };
         let config = JobConfig { pipeline, part_bytes: 40_000, range_bytes: 60_000, ..JobConfig::default() };
         Self { folder, config, exam: world.test_items() }
     }
@@ -68,24 +110,6 @@ impl Fixture {
     fn run_alone(&self, out: &Path) -> JobReport {
         self.run(out, Shard::WHOLE, 2, Others::Leave).unwrap()
     }
-}
-
-/// Every file below `folder` with its bytes.
-fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
-                files.insert(name, fs::read(&path).unwrap());
-            }
-        }
-    }
-    files
 }
 
 fn assert_same(found: &Path, expected: &BTreeMap<String, Vec<u8>>, what: &str) {
@@ -123,6 +147,24 @@ fn the_job_keeps_what_the_pipeline_in_memory_keeps() {
         assert!(did_something, "{stage:?} had nothing to do");
     }
     assert_eq!(read_report(&out).unwrap(), report);
+
+    // A paragraph is no repetition of one on a page that has gone.
+    let is_gone = |i: usize| {
+        let id = format!("near-copy-{i}");
+        expected.removed.iter().any(|removal| removal.stage == Stage::NearDedup && removal.id == id)
+    };
+    let is_left = |i: usize| training.iter().any(|document| document.text.contains(&note(i)));
+    assert!((0..N_NOTES).filter(|&i| is_gone(i) && is_left(i)).count() > 2);
+
+    // A page that went as a copy is no near copy as well.
+    let files = tree(&out);
+    let found = |step: &str| -> BTreeSet<u32> {
+        let of_step = files.iter().filter(|(name, _)| name.starts_with(&format!("work/found-{step}-")));
+        of_step.flat_map(|(_, bytes)| rows::<2>(bytes)).map(|row| row[0]).collect()
+    };
+    let (copies, near_copies) = (found("exact"), found("clusters"));
+    assert!(copies.len() > 10 && near_copies.len() > 10);
+    assert!(copies.is_disjoint(&near_copies), "copies are compared again");
 }
 
 /// A job over the archive itself keeps what the world's own path keeps.
@@ -160,7 +202,7 @@ fn any_number_of_workers_and_shards_gives_the_same_bytes() {
         for index in 0..3 {
             let (fixture, out) = (&fixture, &out);
             scope.spawn(move || {
-                fixture.run(out, Shard { index, count: 3 }, 1, Others::Wait(Duration::from_secs(60))).unwrap()
+                fixture.run(out, Shard { index, count: 3 }, 1, Others::Wait(Duration::from_secs(30))).unwrap()
             });
         }
     });
@@ -261,6 +303,75 @@ fn another_job_in_the_same_folder_is_refused() {
     fs::write(&first, &bytes[1..]).unwrap();
     assert!(refusal(&fixture).contains("the input 0.jsonl has changed since"));
     assert_same(&out, &expected, "a refused job changes nothing");
+}
+
+/// Lists and models are edited where they lie; the settings that name them stay the same.
+#[test]
+fn another_list_or_model_of_the_same_name_is_refused() {
+    let mut fixture = Fixture::new();
+    let [blocked, unwanted, model] = ["blocked.txt", "unwanted.txt", "model"].map(|name| fixture.out(name));
+    fs::write(&blocked, "blocked.example\n").unwrap();
+    fs::write(&unwanted, "zzz\n").unwrap();
+    let trained = |learning_rate: f64| {
+        let config = TrainingConfig { log2_weights: 8, learning_rate, ..TrainingConfig::default() };
+        train(&["good words"], &["bad words"], &config).unwrap()
+    };
+    trained(0.1).save(&model).unwrap();
+    let pipeline = &mut fixture.config.pipeline;
+    pipeline.url_block_list.files.push(blocked.clone());
+    let list = WordList { name: "own".into(), file: Some(unwanted.clone()), max_share: 0.5, ..WordList::default() };
+    pipeline.quality.word_lists.push(list);
+    pipeline.classifier = Some(ClassifierConfig { model: model.clone(), min_score: 0.0 });
+
+    let out = fixture.out("out");
+    fixture.run_alone(&out);
+    let expected = tree(&out);
+    trained(0.2).save(&fixture.out("other")).unwrap();
+    let other_model = fs::read(fixture.out("other")).unwrap();
+    for (file, bytes, setting) in [
+        (&blocked, &b"other.example\n"[..], "url_block_list.files"),
+        (&unwanted, b"yyy\n", "quality.word_lists.file"),
+        (&model, &other_model, "classifier.model"),
+    ] {
+        let before = fs::read(file).unwrap();
+        fs::write(file, bytes).unwrap();
+        let error = fixture.open(&out).err().unwrap().to_string();
+        assert!(error.contains(&format!("what {} of pipeline.{setting} holds", file.display())), "{error}");
+        fs::write(file, before).unwrap();
+        fixture.run_alone(&out);
+        assert_same(&out, &expected, setting);
+    }
+}
+
+#[test]
+fn a_shard_that_is_silent_is_given_up_and_one_that_speaks_is_not() {
+    let fixture = Fixture::new();
+    let (alone, out) = (fixture.out("alone"), fixture.out("out"));
+    fixture.run_alone(&alone);
+    let [first, second] = [0, 1].map(|index| Shard { index, count: 2 });
+    let patience = Others::Wait(Duration::from_millis(1500));
+    let error = fixture.run(&out, first, 1, patience).unwrap_err();
+    assert!(matches!(error, JobError::Silent { shard, first: 1, .. } if shard == second), "{error}");
+    assert!(error.to_string().contains("shard 1/2 has been silent for 1 s (it has not been seen)"), "{error}");
+
+    // A file that stays as it is was left by a process that was killed.
+    let beat = |n_beats: u32| format!("{{\"host\":\"n17\",\"process\":42,\"time_s\":7,\"n_beats\":{n_beats}}}");
+    let path = out.join("alive/1-of-2.json");
+    fs::write(&path, beat(1)).unwrap();
+    let error = fixture.run(&out, first, 1, patience).unwrap_err().to_string();
+    assert!(error.contains("(process 42 on n17)") && error.contains("same command with --shard 1/2"), "{error}");
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n_beats in 2..32 {
+                fs::write(&path, beat(n_beats)).unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            fixture.run(&out, second, 1, Others::Wait(Duration::from_secs(30))).unwrap()
+        });
+        fixture.run(&out, first, 1, patience).unwrap();
+    });
+    assert_same(&out, &tree(&alone), "a shard that was slow");
 }
 
 /// The plan's bytes a page against the files of a finished job.

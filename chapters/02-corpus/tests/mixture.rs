@@ -97,7 +97,10 @@ fn cases() -> impl Strategy<Value = Case> {
             (0..documents.len()).map(|i| (name(i), numbers[(i + k) % 5].0)).collect()
         };
         let stages = (0..n_stages).map(|k| MixtureStage { share: 1.0 + k as f64, weights: weights(k) }).collect();
-        Case { config: MixtureConfig { total_bytes, temperature, seed, sources, stages }, documents }
+        Case {
+            config: MixtureConfig { total_bytes, temperature, seed, sources, stages, ..Default::default() },
+            documents,
+        }
     })
 }
 

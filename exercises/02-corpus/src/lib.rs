@@ -19,3 +19,5 @@ pub mod e6_auc;
 pub mod e7_paragraphs;
 #[cfg_attr(feature = "solutions", path = "../solutions/e8_signature.rs")]
 pub mod e8_signature;
+#[cfg_attr(feature = "solutions", path = "../solutions/e9_common_prefixes.rs")]
+pub mod e9_common_prefixes;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use corpus::evaluation_set::read_evaluation_set;
 use corpus::job::{Job, JobConfig, JobError, Others, Shard};
@@ -18,7 +18,7 @@ use super::super::run::{RunArgs, run_stage};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  llm corpus build --input crawl/ --out clean\n  llm corpus build --input a.jsonl --input b.warc.gz --out clean --config clean.toml --workers 8\n  llm corpus build --input crawl/ --out clean --shard $SLURM_ARRAY_TASK_ID/16 --wait\n  llm corpus build --input crawl/ --out clean --plan\n  llm corpus build --input hf:HuggingFaceFW/fineweb-edu/sample/10BT --out clean   (built with --features hub,parquet)\n  llm corpus build --corpus my-pages/ --name pages\n\nA job that was stopped goes on when the same command is given again. Exit code 3: other shards have work left."
+    after_help = "Examples:\n  llm corpus build --input crawl/ --out clean\n  llm corpus build --input a.jsonl --input b.warc.gz --out clean --config clean.toml --workers 8\n  llm corpus build --input crawl/ --out clean --shard $SLURM_ARRAY_TASK_ID/16 --wait\n  llm corpus build --input crawl/ --out clean --plan\n  llm corpus build --input hf:HuggingFaceFW/fineweb-edu/sample/10BT --out clean   (built with --features hub,parquet)\n  llm corpus build --corpus my-pages/ --name pages\n\nA job that was stopped goes on when the same command is given again. Exit code 3: other shards have work left. Exit code 1: something failed, or nothing is left."
 )]
 pub(super) struct BuildArgs {
     /// A file or folder of pages, or hf:OWNER/NAME, a data set of Hugging Face; may be given several times. The documents go to --out instead of a run
@@ -36,9 +36,9 @@ pub(super) struct BuildArgs {
     /// Take every Nth task only, from the Ith (from 0): other processes take the others
     #[arg(long, value_name = "I/N", requires = "input", default_value = "0/1", hide_default_value = true)]
     shard: Shard,
-    /// Wait for the other shards between two steps, instead of stopping
-    #[arg(long, requires = "input")]
-    wait: bool,
+    /// Wait for the other shards between two steps, instead of stopping; one that is silent for so many minutes is given up [default: 10]
+    #[arg(long, value_name = "MINUTES", requires = "input", num_args = 0..=1, require_equals = true, default_missing_value = "10", value_parser = minutes)]
+    wait: Option<Duration>,
     /// Say how the job would be cut and what it would take, and stop
     #[arg(long, requires = "input")]
     plan: bool,
@@ -79,7 +79,7 @@ fn run_job(args: &BuildArgs, folder: &Path, out: &mut dyn Write) -> Result<()> {
         None => Vec::new(),
     };
     let input_bytes = listing.files.iter().map(|file| file.n_bytes).sum();
-    let others = if args.wait { Others::Wait(Duration::MAX) } else { Others::Leave };
+    let others = args.wait.map_or(Others::Leave, Others::Wait);
     let job = Job::open(folder, listing.files, &config, &exam).map_err(in_words)?;
     let bar = progress::bar("corpus", 0);
     let report = job.run(args.shard, workers, others, &|step, done, total| {
@@ -91,7 +91,31 @@ fn run_job(args: &BuildArgs, folder: &Path, out: &mut dyn Write) -> Result<()> {
     let report = report.map_err(in_words)?;
     let card = card(args, folder, &report, input_bytes, config, exam);
     card.write(folder).with_context(|| format!("cannot write the data card to {}", folder.display()))?;
-    super::print(&report, args.run.json, out)
+    super::print(&report, args.run.json, out)?;
+    if report.n_left() == 0 { Err(nothing_left(&report, folder)) } else { Ok(()) }
+}
+
+/// A corpus without documents is a failure: whoever goes on with it should not have to look.
+fn nothing_left(report: &JobReport, folder: &Path) -> anyhow::Error {
+    let folder = folder.display();
+    let n_read = report.funnel.stages.first().map_or(0, |extraction| extraction.documents_in);
+    match report.first_reason() {
+        Some((stage, reason, n)) => anyhow!(
+            "nothing is left of {n_read} documents: {} dropped most, {n} for {reason}; llm corpus report {folder} --rules shows samples, and --config changes the rules",
+            stage.name()
+        ),
+        None => anyhow!(
+            "nothing could be read: {} records were skipped; llm corpus report {folder} names the first",
+            report.n_skipped
+        ),
+    }
+}
+
+/// Shorter silences are usual: a process says that it is there every two seconds.
+fn minutes(text: &str) -> Result<Duration, String> {
+    let minutes = text.parse().ok().filter(|minutes| (0.1..=1e6).contains(minutes));
+    let minutes: f64 = minutes.ok_or_else(|| format!("{text} is no number of minutes from 0.1 on"))?;
+    Ok(Duration::from_secs_f64(60.0 * minutes))
 }
 
 /// What is known of the corpus, for those who meet it later.
@@ -124,7 +148,7 @@ fn card(
         rules: report.rules.clone(),
         contamination: (!exam.is_empty()).then(|| report.contamination.clone()),
         exam,
-        settings: config.pipeline,
+        settings: Some(config.pipeline),
         ..Card::default()
     }
 }

@@ -192,11 +192,11 @@ impl Job {
     }
 
     /// Writes rows that begin with a page's number, in groups by the page's part.
-    fn finish_pages(
+    pub(super) fn finish_pages<const N: usize>(
         &self,
         step: Step,
         task: usize,
-        rows: Vec<[u32; 2]>,
+        rows: Vec<[u32; N]>,
         numbers: &Numbers,
     ) -> Result<TaskRecord, JobError> {
         let name = Self::result_name(step, task);
@@ -209,11 +209,11 @@ impl Job {
         Ok(TaskRecord { files: vec![file], ..TaskRecord::default() })
     }
 
-    fn result_name(step: Step, task: usize) -> String {
+    pub(super) fn result_name(step: Step, task: usize) -> String {
         format!("work/found-{}-{task:05}", step.name())
     }
 
-    fn rows<R>(&self, name: &str, read: impl FnOnce(&Path) -> io::Result<R>) -> Result<R, JobError> {
+    pub(super) fn rows<R>(&self, name: &str, read: impl FnOnce(&Path) -> io::Result<R>) -> Result<R, JobError> {
         let path = self.path(name);
         read(&path).map_err(JobError::at(&path))
     }

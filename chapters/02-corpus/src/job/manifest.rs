@@ -6,18 +6,19 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::tasks::checksum;
 use super::{JobConfig, JobError, Step};
 use crate::atomic_file::AtomicFile;
 use crate::decontaminate::TestItem;
 use crate::read::InputFile;
 
 /// Grows when an older job can no longer be continued.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The plan. Serialised as `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,11 +28,22 @@ pub(super) struct Manifest {
     pub config: JobConfig,
     /// Hash of the exam's items.
     pub exam: String,
+    /// The files that the settings name, as they were.
+    pub files: Vec<SettingFile>,
     pub inputs: Vec<Input>,
     /// For each part the number of the first input behind it.
     pub part_ends: Vec<usize>,
     /// Ranges into which hashes are cut.
     pub n_ranges: usize,
+}
+
+/// A list or a model that a setting names. Its path says nothing: lists are edited and models trained again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SettingFile {
+    pub setting: String,
+    pub path: PathBuf,
+    /// XXH3 of all bytes, 128 bits in hexadecimal.
+    pub checksum: String,
 }
 
 /// One input file as it was when the job was planned.
@@ -53,6 +65,7 @@ impl Manifest {
             version: VERSION,
             config: config.clone(),
             exam: format!("{:032x}", xxh3_128(&exam)),
+            files: config.pipeline.files().into_iter().map(setting_file).collect::<Result<_, _>>()?,
             part_ends: part_ends(&inputs, config.part_bytes),
             n_ranges: Self::n_ranges(total, config),
             inputs,
@@ -77,6 +90,7 @@ impl Manifest {
             Step::Exact | Step::Near => self.n_ranges,
             Step::Paragraphs if self.config.pipeline.paragraph.enabled => self.n_ranges,
             Step::Paragraphs => 0,
+            Step::Substring => usize::from(self.config.pipeline.substring.enabled),
             Step::Clusters | Step::Report => 1,
         }
     }
@@ -122,6 +136,10 @@ impl Manifest {
         if self.exam != earlier.exam {
             return Some("the exam's items".to_string());
         }
+        // The settings are equal, so the same files stand in both.
+        if let Some((now, _)) = self.files.iter().zip(&earlier.files).find(|(now, then)| now != then) {
+            return Some(format!("what {} of pipeline.{} holds", now.path.display(), now.setting));
+        }
         let count = |manifest: &Self| manifest.inputs.len();
         let changed = self.inputs.iter().zip(&earlier.inputs).find(|(now, then)| now != then);
         Some(match changed {
@@ -145,6 +163,11 @@ fn part_ends(inputs: &[Input], part_bytes: u64) -> Vec<usize> {
     }
     ends.push(inputs.len());
     ends
+}
+
+fn setting_file((setting, path): (&str, &Path)) -> Result<SettingFile, JobError> {
+    let checksum = checksum(path).map_err(JobError::at(path))?;
+    Ok(SettingFile { setting: setting.to_string(), path: path.to_owned(), checksum })
 }
 
 fn input(file: &InputFile) -> Result<Input, JobError> {

@@ -8,9 +8,10 @@
 //! | a filter task, in memory | pages of the largest part · (20 + 12 b) |
 //! | a range task, in memory | n / R · b · 12, and 4 h (plus a map's place) for each page in a crowded bucket |
 //! | the clusters, in one process | 4 n |
+//! | passages, if asked for, in one process | 5 a byte of text, which is the input at most, and `max_bytes` |
 //! | what was dropped, in each process | n / 4 |
 //!
-//! So memory is `max(w · max(filter, range), clusters) + n / 4`, besides one record at a time a worker. The number of pages is
+//! So memory is `max(w · max(filter, range), clusters, passages) + n / 4`, besides one record at a time a worker. The number of pages is
 //! not known before they are read; the plan takes a size for granted, and says which.
 
 use std::fmt;
@@ -81,7 +82,9 @@ impl Plan {
         let crowded = (members.min(n_pages) as f64 * CROWDED_SHARE) as u64;
         let range =
             members * rows.buckets / config.pipeline.minhash.bands as u64 + crowded * (rows.signature + MAP_BYTES);
-        let memory_bytes = (n_workers as u64 * filter.max(range)).max(4 * n_pages) + n_pages / 4;
+        let substring = &config.pipeline.substring;
+        let passages = if substring.enabled { 5 * input_bytes.min(substring.max_bytes) } else { 0 };
+        let memory_bytes = (n_workers as u64 * filter.max(range)).max(4 * n_pages).max(passages) + n_pages / 4;
         let rows_bytes = n_pages * (rows.exact + rows.buckets + rows.signature);
         Self { input_bytes, n_parts, n_ranges, n_pages, n_workers, memory_bytes, rows_bytes }
     }
@@ -115,6 +118,7 @@ impl fmt::Display for Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::substring_dedup::SubstringConfig;
 
     #[test]
     fn a_terabyte_fits_into_the_memory_of_one_machine() {
@@ -125,5 +129,10 @@ mod tests {
         // What a range holds does not grow with the input; what a process holds of all pages does, by 1/4 byte a page.
         assert!(whole.memory_bytes - tenth.memory_bytes < 2_000_000_000, "{tenth}\n{whole}");
         assert_eq!(whole.n_ranges, 1863);
+        let mut with_passages = config.clone();
+        with_passages.pipeline.substring = SubstringConfig { enabled: true, max_bytes: 1 << 30, ..Default::default() };
+        let small = |config| Plan::for_sizes(1_000_000_000, 1_000_000, 1000, config, 1).memory_bytes;
+        assert_eq!(small(&with_passages), 5_000_000_000 + 1_000_000_000 / BYTES_PER_PAGE / 4);
+        assert!(small(&config) < 1_000_000_000);
     }
 }

@@ -1,4 +1,4 @@
-//! Step 7: the sum of all tasks, and how far a job has come.
+//! Step 8: the sum of all tasks, and how far a job has come.
 
 use std::fmt;
 use std::fs;
@@ -7,11 +7,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::alive;
 use super::manifest::Manifest;
 use super::tasks::{TaskRecord, Tasks};
 use super::{Job, JobError, Step};
 use crate::contamination::ContaminationReport;
 use crate::funnel::Funnel;
+use crate::pipeline::Stage;
 use crate::rule_table::RuleTable;
 use crate::tally::FilterTally;
 
@@ -39,6 +41,21 @@ pub struct JobReport {
     pub n_skipped: usize,
     /// The first of them.
     pub skipped: Vec<String>,
+}
+
+impl JobReport {
+    /// Documents that are left.
+    pub fn n_left(&self) -> usize {
+        self.n_training + self.n_held_out
+    }
+
+    /// The reason for which most documents went, its stage, and how many they were.
+    pub fn first_reason(&self) -> Option<(Stage, &str, usize)> {
+        let reasons = self.funnel.stages.iter().flat_map(|report| {
+            report.reasons.iter().map(move |(reason, &n_documents)| (report.stage, reason.as_str(), n_documents))
+        });
+        reasons.max_by_key(|(_, _, n_documents)| *n_documents)
+    }
 }
 
 impl Job {
@@ -92,6 +109,8 @@ impl Job {
 impl Job {
     /// Removes what killed processes left half-written. Nobody writes any more when the report is due.
     fn sweep(&self) -> io::Result<()> {
+        // Shards that still wait for the report say again that they are alive, and remove that themselves.
+        let _ = fs::remove_dir_all(self.folder.join(alive::FOLDER));
         for folder in ["work", "tasks", "train", "held_out", "."] {
             for entry in fs::read_dir(self.folder.join(folder))? {
                 let entry = entry?;

@@ -86,18 +86,8 @@ impl Tasks {
     }
 
     fn agrees(&self, written: &WrittenFile) -> io::Result<bool> {
-        let mut file = File::open(self.folder.join(&written.name))?;
-        if file.metadata()?.len() != written.n_bytes {
-            return Ok(false);
-        }
-        let mut hasher = Xxh3::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(hex(&hasher) == written.checksum),
-                n => hasher.update(&buffer[..n]),
-            }
-        }
+        let path = self.folder.join(&written.name);
+        Ok(fs::metadata(&path)?.len() == written.n_bytes && checksum(&path)? == written.checksum)
     }
 
     /// Notes that a task is done. Its files must be complete.
@@ -149,6 +139,19 @@ impl Write for Checksummed {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// XXH3 of a file, 128 bits in hexadecimal.
+pub(super) fn checksum(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Xxh3::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&hasher)),
+            n => hasher.update(&buffer[..n]),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! Step 6: the pages of a part that nothing has dropped, for training and for measuring.
+//! Step 7: the pages of a part that nothing has dropped, for training and for measuring.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::compare::PageSet;
+use super::passages::Dropped;
 use super::tasks::{Checksummed, TaskRecord};
 use super::{Job, JobError, Step};
 use crate::document::Document;
@@ -13,18 +13,27 @@ use crate::funnel::StageReport;
 use crate::paragraph_dedup;
 use crate::pipeline::Stage;
 use crate::split::is_held_out;
+use crate::substring_dedup;
 
 impl Job {
     /// Writes one part's share of the corpus.
     pub(super) fn write(&self, part: usize) -> Result<TaskRecord, JobError> {
-        let numbers = self.numbers()?;
-        let dropped = Dropped {
-            copies: self.copies()?,
-            near_copies: self.near_copies()?,
-            paragraphs: self.repeated_paragraphs(part)?,
-        };
-        let path = self.path(&format!("work/pages-{part:05}.jsonl"));
+        let dropped = Dropped::before(Step::Write, self, part)?;
         let mut out = Output::create(self, part).map_err(JobError::at(&self.folder))?;
+        self.for_each_page(part, |page, document| {
+            out.add(self, page, document, &dropped).map_err(JobError::at(&self.folder))
+        })?;
+        out.finish().map_err(JobError::at(&self.folder))
+    }
+
+    /// Hands on the pages of a part with their numbers, and makes sure that they are those that the filters passed.
+    pub(super) fn for_each_page(
+        &self,
+        part: usize,
+        mut work: impl FnMut(u32, Document) -> Result<(), JobError>,
+    ) -> Result<(), JobError> {
+        let numbers = self.numbers()?;
+        let path = self.path(&format!("work/pages-{part:05}.jsonl"));
         let mut hasher = Xxh3::new();
         let mut input = BufReader::with_capacity(1 << 16, File::open(&path).map_err(JobError::at(&path))?);
         let mut line = Vec::new();
@@ -33,35 +42,19 @@ impl Job {
             input.read_until(b'\n', &mut line).map_err(JobError::at(&path))?;
             hasher.update(&line);
             let Ok(document) = serde_json::from_slice(&line) else { return Err(self.damaged(part)) };
-            out.add(self, page, document, &dropped).map_err(JobError::at(&self.folder))?;
+            work(page, document)?;
         }
         let record = self.tasks.record(Step::Filter, part)?;
         if record.files.first().is_none_or(|file| file.checksum != format!("{:032x}", hasher.digest128())) {
             return Err(self.damaged(part));
         }
-        out.finish().map_err(JobError::at(&self.folder))
+        Ok(())
     }
 
     /// Has the part filtered again, by whoever starts next.
     fn damaged(&self, part: usize) -> JobError {
         self.tasks.forget(Step::Filter, part);
         JobError::Damaged { path: self.path(&format!("work/pages-{part:05}.jsonl")) }
-    }
-}
-
-/// What the earlier steps have found.
-struct Dropped<'a> {
-    copies: &'a PageSet,
-    near_copies: &'a PageSet,
-    /// (page, place) in rising order.
-    paragraphs: Vec<[u32; 2]>,
-}
-
-impl Dropped<'_> {
-    fn paragraphs_of(&self, page: u32) -> Vec<usize> {
-        let start = self.paragraphs.partition_point(|row| row[0] < page);
-        let of_page = self.paragraphs[start..].iter().take_while(|row| row[0] == page);
-        of_page.map(|row| row[1] as usize).collect()
     }
 }
 
@@ -75,7 +68,8 @@ struct Output {
 impl Output {
     fn create(job: &Job, part: usize) -> io::Result<Self> {
         let paragraphs = job.pipeline().paragraph.enabled.then_some(Stage::ParagraphDedup);
-        let stages = [Stage::ExactDedup, Stage::NearDedup].into_iter().chain(paragraphs);
+        let substring = job.pipeline().substring.enabled.then_some(Stage::SubstringDedup);
+        let stages = [Stage::ExactDedup, Stage::NearDedup].into_iter().chain(paragraphs).chain(substring);
         let stages = stages.chain([Stage::Decontamination]);
         Ok(Self {
             training: job.tasks.create(format!("train/{part:05}.jsonl"))?,
@@ -94,9 +88,10 @@ impl Output {
                 Stage::ExactDedup => dropped.copies.contains(page).then_some("duplicate"),
                 Stage::NearDedup => dropped.near_copies.contains(page).then_some("duplicate"),
                 Stage::ParagraphDedup => {
-                    let places = dropped.paragraphs_of(page);
-                    let stays = paragraph_dedup::remove(&mut document, &places, &job.pipeline().paragraph);
-                    (!stays).then_some(paragraph_dedup::TOO_LITTLE_LEFT)
+                    (!dropped.cut_paragraphs(job, page, &mut document)).then_some(paragraph_dedup::TOO_LITTLE_LEFT)
+                }
+                Stage::SubstringDedup => {
+                    (!dropped.cut_passages(job, page, &mut document)).then_some(substring_dedup::TOO_LITTLE_LEFT)
                 }
                 _ => {
                     let hits = job.exam.hits(&document.text);

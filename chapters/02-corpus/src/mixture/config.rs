@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::setting::{InvalidSetting, holds};
+use crate::setting::{InvalidSetting, holds, share};
+use crate::split::HELD_OUT_SHARE;
 
 /// Repetitions up to which repeated text is nearly as good as new text (arXiv:2305.16264, section 6).
 const DEFAULT_MAX_EPOCHS: f64 = 4.0;
 
 // ANCHOR: mixture_config
 /// A mixture of sources.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MixtureConfig {
     /// Bytes of text in all.
@@ -22,6 +23,10 @@ pub struct MixtureConfig {
     pub temperature: Option<f64>,
     /// Decides the order of the documents.
     pub seed: u64,
+    /// Share of the documents put aside to measure on, of sources that have put none aside.
+    pub held_out_share: f64,
+    /// A file of the mixture ends when it has so many bytes of text.
+    pub part_bytes: u64,
     /// What is mixed.
     pub sources: Vec<SourceConfig>,
     /// The curriculum; one stage with the sources' weights if there is none.
@@ -53,6 +58,20 @@ pub struct MixtureStage {
 }
 // ANCHOR_END: mixture_config
 
+impl Default for MixtureConfig {
+    fn default() -> Self {
+        Self {
+            total_bytes: 0,
+            temperature: None,
+            seed: 0,
+            held_out_share: HELD_OUT_SHARE,
+            part_bytes: 256 << 20,
+            sources: Vec::new(),
+            stages: Vec::new(),
+        }
+    }
+}
+
 impl Default for SourceConfig {
     fn default() -> Self {
         Self { name: String::new(), path: PathBuf::new(), weight: 1.0, max_epochs: DEFAULT_MAX_EPOCHS }
@@ -70,6 +89,8 @@ impl MixtureConfig {
         let temperature = self.temperature.unwrap_or(1.0);
         let rule = "choose a number above 0: 1 for shares by size, more for more equal shares";
         holds(temperature > 0.0, "mixture.temperature", temperature, rule)?;
+        share("mixture.held_out_share", self.held_out_share)?;
+        holds(self.part_bytes > 0, "mixture.part_bytes", self.part_bytes, "choose 1 or more")?;
         let mut names = BTreeSet::new();
         for source in &self.sources {
             let is_new = !source.name.is_empty() && names.insert(source.name.as_str());
@@ -86,6 +107,20 @@ impl MixtureConfig {
                 let is_known = names.contains(name.as_str());
                 holds(is_known, "mixture.stages.weights", name, "name a source of mixture.sources")?;
                 holds(is_weight(weight), "mixture.stages.weights", weight, "choose numbers of 0 or more")?;
+            }
+        }
+        self.each_stage_has_a_weight()
+    }
+
+    fn each_stage_has_a_weight(&self) -> Result<(), InvalidSetting> {
+        let rule = "give at least one source a weight above 0";
+        for stage in self.stages() {
+            if stage.weights.is_empty() {
+                let has_weight = self.sources.iter().any(|source| source.weight > 0.0);
+                holds(has_weight, "mixture.sources.weight", "0 for all sources", rule)?;
+            } else {
+                let has_weight = stage.weights.values().any(|&weight| weight > 0.0);
+                holds(has_weight, "mixture.stages.weights", "0 for all sources of a stage", rule)?;
             }
         }
         Ok(())

@@ -168,7 +168,8 @@ struct Line {
     others: BTreeMap<String, Value>,
 }
 
-fn parse_line(line: &[u8], default_id: impl Fn() -> String) -> Result<Document, String> {
+/// A document of one line, whose id is `default_id` if it has none.
+pub(crate) fn parse_line(line: &[u8], default_id: impl Fn() -> String) -> Result<Document, String> {
     // The error's own position is within the line; ours is the line's place in the file.
     let line: Line = serde_json::from_slice(line.trim_ascii()).map_err(|error| error.to_string())?;
     if line.text.trim().is_empty() {
