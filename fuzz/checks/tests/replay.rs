@@ -37,8 +37,8 @@ fn seeds_and_found_inputs_pass() {
             let path = entry.unwrap().path();
             let bytes = fs::read(&path).unwrap();
             if let Err(panic) = std::panic::catch_unwind(|| check(&bytes)) {
-                let said = panic.downcast_ref::<String>().map_or("", String::as_str);
-                panic!("{}: {said}", path.display());
+                let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+                panic!("{}: {}", path.display(), said.unwrap_or("it panicked"));
             }
             n_seeds += 1;
         }
