@@ -53,7 +53,12 @@ fn real_vocabularies_give_the_ids_of_their_libraries() {
         let expected: Vec<Vec<u32>> = read(&folder, &format!("{}.ids.json", entry.name));
         let n_same = texts.iter().zip(&expected).filter(|(text, ids)| ours.encode(text) == **ids).count();
         let n_ids: usize = expected.iter().map(Vec::len).sum();
-        println!("{}: {} ids in the table, {n_same} of {} texts alike, {n_ids} ids", entry.name, ours.vocab_size(), texts.len());
+        println!(
+            "{}: {} ids in the table, {n_same} of {} texts alike, {n_ids} ids",
+            entry.name,
+            ours.vocab_size(),
+            texts.len()
+        );
         if n_same < texts.len() {
             differing.push(entry.name);
         }
