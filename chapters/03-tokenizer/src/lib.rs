@@ -15,7 +15,7 @@
 //! | [`recount`] | training, the slow way that fits on a page |
 //! | [`train`], `learner` | the same merges, with counts that are kept up to date |
 //! | [`tokenizer`](mod@tokenizer) | the table: tokens, merges, look-ups |
-//! | [`encode`], `merge`, `cache` | merges applied to new text, in order of rank |
+//! | [`encode`], `merge`, `rank_queue`, `cache` | merges applied to new text, in order of rank |
 //! | [`decode`] | ids to text, also one id at a time |
 //! | [`special`], `added` | tokens that text cannot spell, and others that are searched for |
 //! | [`file`](mod@file), [`pipeline`] | `tokenizer.json`, which Hugging Face's `tokenizers` opens too |
@@ -40,6 +40,7 @@ mod merge;
 pub mod pipeline;
 pub mod pretokenize;
 pub mod probes;
+mod rank_queue;
 pub mod recount;
 pub mod report;
 mod scan;

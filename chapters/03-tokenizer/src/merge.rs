@@ -5,15 +5,17 @@
 //!
 //! Two ways, one result. A short word keeps its symbols and the ranks of their pairs in two small arrays and looks for the
 //! lowest by reading them: n² steps, but of a few nanoseconds, and nearly all words have fewer than ten symbols. A "word"
-//! may also be a megabyte of letters without a space. There the pairs wait in a heap, keyed by (rank, place): n log n.
+//! may also be a megabyte of letters without a space. There the pairs wait in a queue, ordered by (rank, place): each place is
+//! looked at a few times, and the queue's buckets keep the time a byte nearly the same at any length.
 //!
-//! Source: Sennrich et al., arXiv 1508.07909; the heap is `Word::merge_all` of the `tokenizers` crate in idea.
+//! Source: Sennrich et al., arXiv 1508.07909; a queue of pairs is `Word::merge_all` of the `tokenizers` crate in idea.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use crate::{
+    rank_queue::RankQueue,
+    tokenizer::{Merge, Pair},
+};
 
-use crate::tokenizer::{Merge, Pair};
-
-/// Up to here reading all ranks beats a heap.
+/// Up to here reading all ranks beats a queue.
 const LONGEST_SHORT_WORD: usize = 48;
 
 // ANCHOR: merge
@@ -22,7 +24,7 @@ pub(crate) fn merge_symbols(symbols: &mut Vec<u32>, merge_of: impl Fn(Pair) -> O
     if symbols.len() <= LONGEST_SHORT_WORD {
         merge_by_reading(symbols, merge_of)
     } else {
-        merge_by_heap(symbols, merge_of)
+        merge_by_queue(symbols, merge_of)
     }
 }
 
@@ -52,16 +54,16 @@ fn merge_by_reading(symbols: &mut Vec<u32>, merge_of: impl Fn(Pair) -> Option<Me
     }
 }
 
-fn merge_by_heap(symbols: &mut Vec<u32>, merge_of: impl Fn(Pair) -> Option<Merge>) {
+fn merge_by_queue(symbols: &mut Vec<u32>, merge_of: impl Fn(Pair) -> Option<Merge>) {
     let mut list = LinkedSymbols::new(symbols);
-    let mut waiting = BinaryHeap::with_capacity(symbols.len());
-    let offer = |waiting: &mut BinaryHeap<_>, list: &LinkedSymbols, at: usize| {
+    let mut waiting = RankQueue::new();
+    let offer = |waiting: &mut RankQueue, list: &LinkedSymbols, at: usize| {
         if let Some(merge) = list.pair_at(at).and_then(&merge_of) {
-            waiting.push(Reverse((merge.rank, at)));
+            waiting.push((merge.rank, at));
         }
     };
     (0..symbols.len()).for_each(|at| offer(&mut waiting, &list, at));
-    while let Some(Reverse((rank, at))) = waiting.pop() {
+    while let Some((rank, at)) = waiting.pop() {
         // An earlier merge may have changed the pair that waited here.
         let now = list.pair_at(at).and_then(&merge_of).filter(|merge| merge.rank == rank);
         let Some(Merge { new_id, .. }) = now else { continue };
@@ -140,12 +142,12 @@ mod tests {
         #[test]
         fn both_ways_follow_the_rule(symbols in prop::collection::vec(0..4_u32, 0..LONGEST_SHORT_WORD), merges in merges()) {
             let merge_of = |pair| merges.get(&pair).copied();
-            let (mut read, mut heaped) = (symbols.clone(), symbols.clone());
+            let (mut read, mut queued) = (symbols.clone(), symbols.clone());
             merge_by_reading(&mut read, merge_of);
-            merge_by_heap(&mut heaped, merge_of);
+            merge_by_queue(&mut queued, merge_of);
             let expected = merge_by_rule(symbols, &merges);
             prop_assert_eq!(&read, &expected);
-            prop_assert_eq!(heaped, expected);
+            prop_assert_eq!(queued, expected);
         }
     }
 

@@ -122,7 +122,8 @@ impl Loader {
     /// Goes to a saved state: the next batch is the one that would have come next then.
     ///
     /// # Errors
-    /// A state of other settings or other data, or a position beyond the epoch. The loader is then unchanged.
+    /// A state of other settings or other data, a position beyond the epoch, or an epoch that none can follow. The loader
+    /// is then unchanged.
     pub fn restore(&mut self, state: &LoaderState) -> Result<(), BatchError> {
         let here = self.state();
         let settings = [
@@ -140,6 +141,9 @@ impl Loader {
         }
         if state.position > self.batches_per_epoch() {
             return Err(other_state("position", state.position, format!("{} batches", self.batches_per_epoch())));
+        }
+        if state.epoch > Self::LAST_EPOCH {
+            return Err(other_state("epoch", state.epoch, format!("{} at most", Self::LAST_EPOCH)));
         }
         self.go_to(state.epoch, state.position);
         Ok(())
@@ -160,6 +164,9 @@ impl Loader {
 // ANCHOR_END: loader
 
 impl Loader {
+    /// A damaged state may name any epoch; after this one there is still a next.
+    const LAST_EPOCH: u64 = u64::MAX - 1;
+
     /// The stream it reads.
     pub fn shards(&self) -> &Shards {
         &self.shards

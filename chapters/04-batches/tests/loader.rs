@@ -180,6 +180,8 @@ fn a_state_of_another_loader_is_refused() {
         (with(LoaderConfig { seed: 4, ..config }), "seed 4, this loader has 3"),
         (other_data, "data "),
         (LoaderState { position: 6, ..here.clone() }, "position 6, this loader has 5 batches"),
+        // Found by the fuzz target `shards`: no epoch follows this one.
+        (LoaderState { epoch: u64::MAX, ..here.clone() }, "epoch 18446744073709551615, this loader has"),
     ];
     for (state, said) in cases {
         let error = loader.restore(&state).unwrap_err();
