@@ -67,7 +67,7 @@ impl RopeScaling {
                 bail!("rope scaling: factor {factor} must be a positive number");
             }
             Self::Llama3 { low_freq_factor: low, high_freq_factor: high, original_max_seq_len, .. } => {
-                if !is_positive(low) || !(high > low && high.is_finite()) {
+                if !(is_positive(low) && high > low && high.is_finite()) {
                     bail!("rope scaling: high_freq_factor {high} must be above low_freq_factor {low}, both positive");
                 }
                 if original_max_seq_len == 0 {

@@ -43,7 +43,7 @@ fn each_part(block: &[u8], scales: &[u8], values: &mut [f32], q: impl Fn(usize, 
 /// Parts lie in pairs: 32 bytes hold one in their lower halves and the next in their upper halves.
 fn nibble(halves: &[u8], part: usize, i: usize) -> u8 {
     let byte = halves[part / 2 * PART + i];
-    if part % 2 == 0 { byte & 0x0F } else { byte >> 4 }
+    if part.is_multiple_of(2) { byte & 0x0F } else { byte >> 4 }
 }
 
 /// The six bits of a part's scale and of its minimum. The first four parts have theirs in the lower bits of bytes 0 to 3 and 4 to 7; of the last

@@ -138,13 +138,13 @@ impl LlamaJson {
             _ => rope,
         };
         let n_kv_heads = self.num_key_value_heads.unwrap_or(self.num_attention_heads);
-        let usual = if self.num_attention_heads == 0 { 0 } else { self.hidden_size / self.num_attention_heads };
+        let usual = self.hidden_size.checked_div(self.num_attention_heads);
         let architecture = Architecture {
             positions: Positions::Rotary(self.scaling(scaling)?),
             biases: biases(family),
             qk_norm: family == Family::Qwen3,
             sliding_window: self.window(family)?,
-            head_dim: self.head_dim.filter(|head_dim| *head_dim != usual),
+            head_dim: self.head_dim.filter(|head_dim| Some(*head_dim) != usual),
             ..Architecture::LLAMA
         };
         Ok(ModelConfig {
