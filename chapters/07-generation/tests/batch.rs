@@ -239,6 +239,32 @@ fn log_probs_are_of_the_model_before_the_sampler() {
 }
 
 #[test]
+fn the_repetition_penalty_counts_the_prompt_and_presence_does_not() {
+    let model = model(Architecture::LLAMA);
+    let repetition = Penalties { repetition: 9.0, ..Penalties::NONE };
+    let of_the_answer = Penalties { presence: 2.0, frequency: 2.0, ..Penalties::NONE };
+    let mut n_changed = 0;
+    for salt in 0..20 {
+        let text = prompt(12, salt);
+        let logits = model.next_logits(&tensor(&text), &mut NoStore).unwrap().squeeze(0).unwrap();
+        let mut logits = logits.to_vec1::<f32>().unwrap();
+        let best = |z: &[f32]| (0..z.len()).max_by(|a, b| z[*a].total_cmp(&z[*b])).unwrap() as u32;
+        let chosen = |penalties| {
+            let sampler = greedy().with_penalties(penalties).unwrap();
+            generate(&model, &text, sampler, limits(1)).unwrap()[0]
+        };
+        let unpenalised = best(&logits);
+        assert_eq!(chosen(of_the_answer), unpenalised, "there is no answer yet");
+        for (_, z) in logits.iter_mut().enumerate().filter(|(token, _)| text.contains(&(*token as u32))) {
+            *z = if *z < 0.0 { *z * 9.0 } else { *z / 9.0 };
+        }
+        assert_eq!(chosen(repetition), best(&logits));
+        n_changed += usize::from(best(&logits) != unpenalised);
+    }
+    assert!(n_changed > 0, "no prompt has the token that would come next");
+}
+
+#[test]
 fn a_cache_keeps_the_sequences_that_it_is_told_to() {
     let model = model(Architecture::LLAMA);
     let mut cache = KvCache::with_padding(&model, vec![0, 2, 1], 8).unwrap();
