@@ -194,7 +194,7 @@ fn a_text_that_stops_leaves_the_others_as_they_are() {
     let mut batch = requests([vec![], vec![], vec![]]);
     assert_eq!(batch.step().unwrap().len(), 3);
     batch.stop(0).unwrap();
-    for at in 1..10 {
+    for (first, second) in alone[1].iter().zip(&alone[2]).skip(1) {
         let events = batch.step().unwrap();
         let tokens: Vec<(usize, u32)> = events
             .iter()
@@ -203,7 +203,7 @@ fn a_text_that_stops_leaves_the_others_as_they_are() {
                 Outcome::End(_) => None,
             })
             .collect();
-        assert_eq!(tokens, [(1, alone[1][at]), (2, alone[2][at])]);
+        assert_eq!(tokens, [(1, *first), (2, *second)]);
     }
     batch.stop(1).unwrap();
     batch.stop(2).unwrap();
@@ -236,6 +236,32 @@ fn log_probs_are_of_the_model_before_the_sampler() {
             assert!(top.iter().all(|(id, log_prob)| *id != tokens[at] || log_prob == of_token));
         }
     }
+}
+
+#[test]
+fn the_repetition_penalty_counts_the_prompt_and_presence_does_not() {
+    let model = model(Architecture::LLAMA);
+    let repetition = Penalties { repetition: 9.0, ..Penalties::NONE };
+    let of_the_answer = Penalties { presence: 2.0, frequency: 2.0, ..Penalties::NONE };
+    let mut n_changed = 0;
+    for salt in 0..20 {
+        let text = prompt(12, salt);
+        let logits = model.next_logits(&tensor(&text), &mut NoStore).unwrap().squeeze(0).unwrap();
+        let mut logits = logits.to_vec1::<f32>().unwrap();
+        let best = |z: &[f32]| (0..z.len()).max_by(|a, b| z[*a].total_cmp(&z[*b])).unwrap() as u32;
+        let chosen = |penalties| {
+            let sampler = greedy().with_penalties(penalties).unwrap();
+            generate(&model, &text, sampler, limits(1)).unwrap()[0]
+        };
+        let unpenalised = best(&logits);
+        assert_eq!(chosen(of_the_answer), unpenalised, "there is no answer yet");
+        for (_, z) in logits.iter_mut().enumerate().filter(|(token, _)| text.contains(&(*token as u32))) {
+            *z = if *z < 0.0 { *z * 9.0 } else { *z / 9.0 };
+        }
+        assert_eq!(chosen(repetition), best(&logits));
+        n_changed += usize::from(best(&logits) != unpenalised);
+    }
+    assert!(n_changed > 0, "no prompt has the token that would come next");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use candle_core::{Result, Tensor, bail};
 /// When `n_kv_heads` does not divide `n_heads`.
 pub fn expand_kv_heads(x: &Tensor, n_heads: usize) -> Result<Tensor> {
     let (batch, n_kv_heads, kv_len, head_dim) = x.dims4()?;
-    if n_heads % n_kv_heads != 0 {
+    if !n_heads.is_multiple_of(n_kv_heads) {
         bail!("n_kv_heads {n_kv_heads} does not divide n_heads {n_heads}");
     }
     let group = n_heads / n_kv_heads;

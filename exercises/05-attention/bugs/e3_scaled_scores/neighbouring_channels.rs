@@ -8,7 +8,7 @@ use candle_core::{Result, Tensor, bail};
 /// When `n_heads` does not divide `d_model`, or the shapes do not fit.
 pub fn attention_scores(q: &Tensor, k: &Tensor, n_heads: usize) -> Result<Tensor> {
     let (_batch, _q_len, d_model) = q.dims3()?;
-    if n_heads == 0 || d_model % n_heads != 0 {
+    if !d_model.is_multiple_of(n_heads) {
         bail!("n_heads {n_heads} does not divide d_model {d_model}");
     }
     let head_dim = d_model / n_heads;
