@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use llm_from_scratch::stages::exchange::Package;
 use transformer::gguf::Storage;
 
@@ -15,7 +15,7 @@ use super::import::{NumberType, refuse_existing};
 #[command(
     after_help = "Examples:\n  llm export --model runs/world/model --gguf world.gguf --type q8_0\n  llm export --model runs/world/model --hf world --hf-type bf16"
 )]
-#[group(id = "target", required = true, multiple = false, args = ["gguf", "hf"])]
+#[command(group = ArgGroup::new("target").required(true).args(["gguf", "hf"]))]
 pub(crate) struct ExportArgs {
     /// A model folder
     #[arg(long, value_name = "DIR")]
