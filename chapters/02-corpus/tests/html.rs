@@ -366,6 +366,12 @@ fn markup() -> impl Strategy<Value = String> {
         .prop_map(|parts| parts.concat())
 }
 
+/// Found by the fuzz target `rustdoc`.
+#[test]
+fn an_inner_item_that_comes_first_is_not_indented() {
+    assert_eq!(text_of("<ul><ul><li>the first item</li></ul></ul>"), "- the first item");
+}
+
 proptest! {
     #[test]
     fn any_string_is_extracted_without_panic(html in markup()) {

@@ -96,7 +96,7 @@ const PUBLISHED: [Published; 4] = [
 /// # Errors
 /// What is wrong, with its line.
 fn read_ranks(text: &str) -> Result<Vec<Vec<u8>>, String> {
-    let n_lines = text.lines().count();
+    let n_lines = text.lines().filter(|line| !line.is_empty()).count();
     let mut tokens: Vec<Vec<u8>> = Vec::new();
     for (line, n) in text.lines().zip(1..).filter(|(line, _)| !line.is_empty()) {
         let parsed = line
@@ -104,7 +104,7 @@ fn read_ranks(text: &str) -> Result<Vec<Vec<u8>>, String> {
             .and_then(|(token, rank)| Some((STANDARD.decode(token).ok()?, rank.trim_end().parse::<usize>().ok()?)));
         let (token, rank) = parsed.ok_or_else(|| format!("line {n} is not a token in base64, a space and a rank"))?;
         // Ranks are nearly without gaps; a wild one must not ask for gigabytes.
-        if token.is_empty() || rank > 2 * n_lines {
+        if token.is_empty() || rank >= 2 * n_lines {
             return Err(format!("line {n} has a token of {} bytes and rank {rank} among {n_lines} lines", token.len()));
         }
         tokens.resize(tokens.len().max(rank + 1), Vec::new());

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use tokenizer::{Tokenizer, TokenizerError};
+use tokenizer::{PreTokenizer, Tokenizer, TokenizerError};
 use tokenizers::Tokenizer as HfTokenizer;
 
 const NAMES: [&str; 5] = ["gpt2", "llama3", "smollm2", "qwen2", "gpt4o"];
@@ -123,4 +123,20 @@ fn damaged_rank_files_are_refused_with_their_line() {
     assert!(error.contains("no token for byte 0x09"), "{error}");
     let error = Tokenizer::open(reference("cl100k.tiktoken")).unwrap_err();
     assert!(matches!(error, TokenizerError::Unsupported { .. }) && error.to_string().contains("o200k_base"), "{error}");
+}
+
+/// Found by the fuzz target `tiktoken`: what loads must load again when it was saved.
+#[test]
+fn a_rank_file_with_as_many_gaps_as_are_allowed_can_be_saved_and_loaded() {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let folder = tempfile::tempdir().unwrap();
+    let (ranks, saved) = (folder.path().join("x.tiktoken"), folder.path().join("tokenizer.json"));
+    let bytes: String = (0..=255_u8).map(|byte| format!("{} {byte}\n", STANDARD.encode([byte]))).collect();
+    let load = |rank: u32| {
+        std::fs::write(&ranks, format!("{bytes}{} {rank}\n", STANDARD.encode("la"))).unwrap();
+        Tokenizer::load_tiktoken(&ranks, PreTokenizer::default(), &[])
+    };
+    load(513).unwrap().save(&saved).unwrap();
+    assert_eq!(Tokenizer::load(&saved).unwrap().encode("la"), [513]);
+    assert!(load(514).unwrap_err().to_string().contains("rank 514 among 257 lines"));
 }

@@ -20,10 +20,13 @@ pub(super) fn join(mut blocks: Vec<Block>) -> String {
     let mut text = String::new();
     let mut was_tight = false;
     for block in &blocks {
-        if !text.is_empty() {
+        if text.is_empty() {
+            // The first item that is left may be an inner one, with nothing above it.
+            text.push_str(block.text.trim_start());
+        } else {
             text.push_str(if was_tight && block.is_tight { "\n" } else { "\n\n" });
+            text.push_str(&block.text);
         }
-        text.push_str(&block.text);
         was_tight = block.is_tight;
     }
     text
