@@ -155,11 +155,12 @@ fn rows_of_queries_and_keys_are_in_pairs_for_llama_alone() {
             let ours: Vec<Vec<f32>> =
                 model.parameters().get(&format!("layers.1.attention.{ours}")).unwrap().to_vec2().unwrap();
             let found: Vec<Vec<f32>> = file.read(&format!("blk.1.{theirs}.weight")).unwrap().to_vec2().unwrap();
-            for row in 0..n_heads * head_dim {
+            assert_eq!(ours.len(), n_heads * head_dim);
+            for (row, ours) in ours.iter().enumerate() {
                 let (head, i) = (row / head_dim, row % head_dim);
                 let place = if i < head_dim / 2 { 2 * i } else { 2 * (i - head_dim / 2) + 1 };
                 let moved = if in_pairs && theirs != "attn_v" { head * head_dim + place } else { row };
-                assert_eq!(found[moved], ours[row], "{name}: {theirs} row {row}");
+                assert_eq!(&found[moved], ours, "{name}: {theirs} row {row}");
             }
         }
     }
