@@ -32,7 +32,7 @@ fn model(folder: &Path) {
         "vocab_size": 288, "d_model": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "d_ff": 64, "max_seq_len": 32,
     }))
     .unwrap();
-    Transformer::new(sizes, 3, &Device::Cpu).unwrap().save(folder, Some(0), Some(1)).unwrap();
+    Transformer::new(sizes, 3, &Device::Cpu).unwrap().save(folder, Some(0), Some(3)).unwrap();
     tokenizer.save(folder.join("tokenizer.json")).unwrap();
     let config = json!({
         "bos_token": {"content": "<|endoftext|>"}, "eos_token": "<|end|>", "chat_template": "{{ messages[0]['content'] }}"

@@ -63,8 +63,10 @@ for path in args.files:
         feed, n_feed = (l.llama_token * 1)(tokens[-1]), 1
     first = ours(ids)
     apart = max(abs(first[id] - float(logits[0][id])) for id in first)
-    piece = ctypes.create_string_buffer(64)
-    said = b"".join(piece.raw[: max(0, l.llama_token_to_piece(vocab, token, piece, 64, 0, True))] for token in tokens)
+    said, piece = b"", ctypes.create_string_buffer(64)
+    for token in tokens:
+        n_bytes = l.llama_token_to_piece(vocab, token, piece, 64, 0, True)
+        said += piece.raw[: max(0, n_bytes)]
     said = said.decode(errors="replace")
     command = [args.llm, "generate", "--model", args.model, "--prompt", args.prompt, "--max-tokens", str(args.tokens), "--json"]
     text = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["text"]
