@@ -116,5 +116,7 @@ fn request(
     let n_kept = ids.first().map_or(0, |first| usize::from(tokenizer.is_special(*first)));
     let max_seq_len = model.config().max_seq_len;
     let ids = fit(ids, n_kept, max_seq_len, args.max_tokens, Overflow::new(args.truncate))?;
-    Ok(settings.request(ids, args.max_tokens, &[], tokenizer))
+    let mut request = settings.request(ids, args.max_tokens, &[], tokenizer);
+    request.limits.stop_tokens.extend(model_folder::end_tokens(&args.model)?);
+    Ok(request)
 }

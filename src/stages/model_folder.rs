@@ -90,6 +90,30 @@ pub fn load(folder: &Path, device: &Device) -> Result<(Transformer, Tokenizer)> 
     Ok((model, tokenizer))
 }
 
+/// The tokens that end what a folder's model says, by its `generation_config.json` or `config.json`: one or a list; none, if they do not say.
+///
+/// # Errors
+/// If a file cannot be understood.
+pub fn end_tokens(folder: &Path) -> Result<Vec<u32>> {
+    for file in ["generation_config.json", "config.json"] {
+        let path = folder.join(file);
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let json: Value =
+            serde_json::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))?;
+        let one_or_many = &json["eos_token_id"];
+        let ids: Vec<u32> = one_or_many
+            .as_array()
+            .map_or(std::slice::from_ref(one_or_many), Vec::as_slice)
+            .iter()
+            .filter_map(|id| u32::try_from(id.as_u64()?).ok())
+            .collect();
+        if !ids.is_empty() {
+            return Ok(ids);
+        }
+    }
+    Ok(Vec::new())
+}
+
 /// The model and the tokenizer of a folder for use without training: without a graph, and on the CPU on kernels.
 ///
 /// # Errors
@@ -135,6 +159,22 @@ mod tests {
         for (name, value) in base.as_object().unwrap() {
             assert_eq!(chat.get(name), Some(value), "{name}");
         }
+    }
+
+    #[test]
+    fn end_tokens_are_one_or_a_list_of_either_file() {
+        let folder = folder_of(ModelKind::Chat);
+        let end = Tokenizer::load(folder.path().join("tokenizer.json")).unwrap().id_of(END).unwrap();
+        assert_eq!(end_tokens(folder.path()).unwrap(), [end]);
+        let write = |file: &str, text: &str| std::fs::write(folder.path().join(file), text).unwrap();
+        write("generation_config.json", "{\"eos_token_id\": [2, 7]}");
+        assert_eq!(end_tokens(folder.path()).unwrap(), [2, 7]);
+        write("generation_config.json", "{\"eos_token_id\": null}");
+        assert_eq!(end_tokens(folder.path()).unwrap(), [end], "config.json says it");
+        write("config.json", "{}");
+        assert!(end_tokens(folder.path()).unwrap().is_empty());
+        write("config.json", "{");
+        assert!(end_tokens(folder.path()).unwrap_err().to_string().contains("config.json"));
     }
 
     #[test]

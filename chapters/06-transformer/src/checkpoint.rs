@@ -187,7 +187,12 @@ pub fn replace_file(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Res
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".tmp-{}", std::process::id())); // Two processes never share one.
     let temporary = path.with_file_name(name);
-    let written = write(&temporary)
+    // Who may read a file is what the system gives to new ones, whatever a library that writes it thinks.
+    let permissions = File::create(&temporary).and_then(|file| file.metadata()).map(|data| data.permissions());
+    let written = permissions
+        .map_err(Error::wrap)
+        .and_then(|permissions| write(&temporary).map(|()| permissions))
+        .and_then(|permissions| fs::set_permissions(&temporary, permissions).map_err(Error::wrap))
         .and_then(|()| File::open(&temporary).and_then(|file| file.sync_all()).map_err(Error::wrap))
         .and_then(|()| fs::rename(&temporary, path).map_err(Error::wrap));
     written.map_err(|error| {
