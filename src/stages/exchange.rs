@@ -19,6 +19,7 @@ use crate::request::WrongRequest;
 
 const BOS: &str = "tokenizer.ggml.bos_token_id";
 const EOS: &str = "tokenizer.ggml.eos_token_id";
+const TOKENIZER_FILE: &str = "tokenizer.json";
 const CHAT_TEMPLATE: &str = "tokenizer.chat_template";
 
 /// A model with all that belongs to it.
@@ -26,8 +27,8 @@ const CHAT_TEMPLATE: &str = "tokenizer.chat_template";
 pub struct Package {
     /// The model.
     pub model: Transformer,
-    /// Its tokenizer.
-    pub tokenizer: Tokenizer,
+    /// Its tokenizer; a folder of weights alone has none.
+    pub tokenizer: Option<Tokenizer>,
     /// The token that begins a text.
     pub bos_id: Option<u32>,
     /// The token that ends what the model says.
@@ -60,12 +61,18 @@ impl Package {
     }
 
     fn from_folder(folder: &Path) -> Result<Self> {
-        let (model, tokenizer) = model_folder::load(folder, &Device::Cpu)?;
+        model_folder::require(folder)?;
+        let (model, tokenizer) = if folder.join(TOKENIZER_FILE).is_file() {
+            let (model, tokenizer) = model_folder::load(folder, &Device::Cpu)?;
+            (model, Some(tokenizer))
+        } else {
+            (Transformer::load(folder, &Device::Cpu)?, None)
+        };
         let config = read_json(&folder.join("tokenizer_config.json"))?;
         let id_of = |key: &str| {
             // A token is its text, or an object that holds the text.
             let text = config[key].as_str().or(config[key]["content"].as_str());
-            text.and_then(|text| tokenizer.id_of(text))
+            tokenizer.as_ref()?.id_of(text?)
         };
         let separate = fs::read_to_string(folder.join("chat_template.jinja")).ok(); // As newer versions of transformers write it.
         let chat_template = config["chat_template"].as_str().map(str::to_owned).or(separate);
@@ -89,7 +96,7 @@ impl Package {
             Some(Pair::Text(template)) => Some(template.clone()),
             _ => None,
         };
-        Ok(Self { model, tokenizer, bos_id: id(BOS), eos_id: id(EOS), chat_template })
+        Ok(Self { model, tokenizer: Some(tokenizer), bos_id: id(BOS), eos_id: id(EOS), chat_template })
     }
 }
 // ANCHOR_END: open
@@ -104,7 +111,10 @@ impl Package {
         let Self { model, tokenizer, bos_id, eos_id, chat_template } = self;
         let (bos_token_id, eos_token_id) = (*bos_id, *eos_id);
         model.save_as(folder, Saving { bos_token_id, eos_token_id, dtype, max_file_bytes: MAX_FILE_BYTES })?;
-        tokenizer.save(folder.join("tokenizer.json"))?;
+        let generation = json!({ "bos_token_id": bos_token_id, "eos_token_id": eos_token_id, "do_sample": false });
+        write_json(&folder.join("generation_config.json"), &generation)?;
+        let Some(tokenizer) = tokenizer else { return Ok(()) };
+        tokenizer.save(folder.join(TOKENIZER_FILE))?;
         let token = |id: Option<u32>| id.and_then(|id| tokenizer.token_of(id));
         let mut config = json!({
             "tokenizer_class": "PreTrainedTokenizerFast",
@@ -116,9 +126,7 @@ impl Package {
         if let Some(template) = chat_template {
             config["chat_template"] = template.clone().into();
         }
-        write_json(&folder.join("tokenizer_config.json"), &config)?;
-        let generation = json!({ "bos_token_id": bos_token_id, "eos_token_id": eos_token_id, "do_sample": false });
-        write_json(&folder.join("generation_config.json"), &generation)
+        write_json(&folder.join("tokenizer_config.json"), &config)
     }
 
     /// Writes a GGUF file.
@@ -126,7 +134,10 @@ impl Package {
     /// # Errors
     /// If it cannot be written, or llama.cpp could not use the tokenizer.
     pub fn save_gguf(&self, path: &Path, storage: Storage) -> Result<()> {
-        let mut pairs = self.tokenizer.to_gguf(self.model.config().vocab_size).map_err(WrongRequest::new)?;
+        let message =
+            "the model folder has no tokenizer.json, and a GGUF file without a tokenizer is of no use to llama.cpp";
+        let tokenizer = self.tokenizer.as_ref().ok_or_else(|| WrongRequest::new(message))?;
+        let mut pairs = tokenizer.to_gguf(self.model.config().vocab_size).map_err(WrongRequest::new)?;
         for (key, id) in [(BOS, self.bos_id), (EOS, self.eos_id)] {
             if let Some(id) = id.filter(|_| pairs.iter().all(|(other, _)| other != key)) {
                 pairs.push((key.to_string(), Pair::Integer(id.into())));
