@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
+use llm_from_scratch::bench::architectures::Ablations;
 use llm_from_scratch::figures::{
-    FigureError, attention_maps::attention_maps, bpe_merges::bpe_merges, causal_blocks::causal_blocks,
+    FigureError, architectures::architectures, attention_maps::attention_maps, bpe_merges::bpe_merges, causal_blocks::causal_blocks,
     dpo_loss::dpo_loss, logit_lens::logit_lens, roofline::roofline, s_curve::s_curve, schedule::schedule,
 };
 use llm_from_scratch::inspection::Inspection;
@@ -18,6 +19,11 @@ fn check(name: &str, svg: Result<String, FigureError>) {
     }
     let stored = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(stored == svg, "{} differs from what the code draws; see this file's first line", file.display());
+}
+
+#[test]
+fn architectures_of_chapter_6() {
+    check("architectures", architectures(&measured::<Ablations>("architectures.json")));
 }
 
 #[test]
