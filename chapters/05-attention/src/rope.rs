@@ -82,6 +82,9 @@ impl RopeScaling {
 // ANCHOR_END: scaling
 
 // ANCHOR: rope
+/// Numbers in each of the two tables, at most: half a gigabyte, a million positions of heads of 256.
+const MAX_ANGLES: usize = 1 << 27;
+
 /// Cosines and sines of every position up to a maximum, each of shape `(max_seq_len, head_dim / 2)`, f32.
 #[derive(Debug, Clone)]
 pub struct Rope {
@@ -101,7 +104,7 @@ impl Rope {
     /// The same with other frequencies.
     ///
     /// # Errors
-    /// As [`Rope::new`], or if the scaling's numbers make no sense.
+    /// As [`Rope::new`], if the scaling's numbers make no sense, or for more positions than anyone reads: the tables are held in memory.
     pub fn scaled(
         head_dim: usize,
         max_seq_len: usize,
@@ -114,6 +117,11 @@ impl Rope {
             bail!("head_dim {head_dim} is odd; rotary positions rotate pairs");
         }
         let half = head_dim / 2;
+        if max_seq_len.checked_mul(half).is_none_or(|n| n > MAX_ANGLES) {
+            bail!(
+                "cosines and sines of {max_seq_len} positions would take more than a gigabyte; lower the longest sequence (max_position_embeddings in config.json)"
+            );
+        }
         let frequencies: Vec<f64> =
             (0..half).map(|i| scaling.scaled(base.powf(-2.0 * i as f64 / head_dim as f64))).collect();
         let angle = |i: usize| (i / half) as f64 * frequencies[i % half];

@@ -91,20 +91,27 @@ impl ModelConfig {
     /// # Errors
     /// Names the first values that do not fit and what would.
     pub fn validate(&self) -> Result<()> {
+        // Far above what anyone has, and low enough that their products stay numbers: a file must not make us count to 2^60.
         let sizes = [
-            ("vocab_size", self.vocab_size),
-            ("d_model", self.d_model),
-            ("n_layers", self.n_layers),
-            ("n_heads", self.n_heads),
-            ("n_kv_heads", self.n_kv_heads),
-            ("d_ff", self.d_ff),
-            ("max_seq_len", self.max_seq_len),
+            ("vocab_size", self.vocab_size, 1 << 24),
+            ("d_model", self.d_model, 1 << 20),
+            ("n_layers", self.n_layers, 1 << 14),
+            ("n_heads", self.n_heads, 1 << 14),
+            ("n_kv_heads", self.n_kv_heads, 1 << 14),
+            ("d_ff", self.d_ff, 1 << 24),
+            ("max_seq_len", self.max_seq_len, 1 << 32),
+            ("head_dim", self.architecture.head_dim.unwrap_or(1), 1 << 16),
         ];
-        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            bail!("{name} is 0; it must be at least 1");
+        for (name, size, largest) in sizes {
+            if size == 0 {
+                bail!("{name} is 0; it must be at least 1");
+            }
+            if size > largest {
+                bail!("{name} {size} is more than any model has; it must be at most {largest}");
+            }
         }
-        if self.architecture.head_dim == Some(0) || self.architecture.sliding_window == Some(0) {
-            bail!("head_dim or sliding_window is 0; each must be at least 1 where it is given");
+        if self.architecture.sliding_window == Some(0) {
+            bail!("sliding_window is 0; it must be at least 1 where it is given");
         }
         if self.architecture.head_dim.is_none() && !self.d_model.is_multiple_of(self.n_heads) {
             let choices = nearest_divisors(self.d_model, self.n_heads);
