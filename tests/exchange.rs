@@ -90,6 +90,12 @@ fn wrong_requests_name_the_way_out() {
     assert!(code == Some(2) && said.contains("f32, f16, q8_0, q4_0"), "{code:?} {said}");
     let (code, said) = refused(&["export", "--model", &source]);
     assert!(code == Some(2) && said.contains("--gguf") && said.contains("--hf"), "{code:?} {said}");
-    let (code, said) = refused(&["import", "owner/name", "--out", &at("new")]);
-    assert!(code == Some(2) && said.contains("hf download owner/name --local-dir DIR"), "{code:?} {said}");
+    #[cfg(not(feature = "hub"))]
+    {
+        let (code, said) = refused(&["import", "owner/name", "--out", &at("new")]);
+        assert!(code == Some(2) && said.contains("hf download owner/name --local-dir DIR"), "{code:?} {said}");
+        assert!(said.contains("--features hub"), "{said}");
+    }
+    let (code, said) = refused(&["import", "models/name.gguf", "--out", &at("new")]);
+    assert!(code == Some(2) && said.contains("there is no folder or file models/name.gguf"), "{code:?} {said}");
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{ArgGroup, Args, ValueEnum};
+use llm_from_scratch::progress::warn_once;
 use llm_from_scratch::stages::exchange::Package;
 use transformer::gguf::Storage;
 
@@ -71,6 +72,11 @@ pub(crate) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<()> {
     }
     let package = Package::open(&args.model)?;
     if let Some(path) = &args.gguf {
+        if let Some(window) = package.model.config().architecture.sliding_window {
+            warn_once(&format!(
+                "llama.cpp lets every token see all earlier ones, this model the last {window}; beyond that the two differ"
+            ));
+        }
         package.save_gguf(path, args.storage.storage())?;
         writeln!(out, "{}: {:.1} MB", path.display(), fs::metadata(path)?.len() as f64 / 1e6)?;
     }

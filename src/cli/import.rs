@@ -1,21 +1,25 @@
-//! `llm import`: a model folder out of another folder or a GGUF file.
+//! `llm import`: a model folder out of another folder, a GGUF file, or a model of the Hugging Face hub.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "hub")]
+use anyhow::Context;
 use anyhow::Result;
 use candle_core::DType;
 use clap::{Args, ValueEnum};
+#[cfg(feature = "hub")]
+use corpus::hub::{Hub, HubError, ModelName};
 use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::stages::exchange::Package;
 use transformer::n_parameters;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: llm import SmolLM2-135M-Instruct.Q4_1.gguf --out models/smollm2\nThen: llm chat --model models/smollm2"
+    after_help = "Examples:\n  llm import SmolLM2-135M-Instruct.Q4_1.gguf --out models/smollm2\n  llm import HuggingFaceTB/SmolLM2-135M-Instruct --out models/smollm2   (built with --features hub)\n  llm import hf:OWNER/NAME/FILE.gguf@REVISION --out models/other        (the same)\nThen: llm chat --model models/smollm2"
 )]
 pub(crate) struct ImportArgs {
-    /// A model folder of Hugging Face's, or a GGUF file
+    /// A model folder of Hugging Face's, a GGUF file, or a model of the hub: OWNER/NAME, hf:OWNER/NAME/FILE.gguf, with @REVISION
     #[arg(value_name = "SOURCE")]
     source: PathBuf,
     /// The folder to write
@@ -52,12 +56,62 @@ impl NumberType {
 
 pub(crate) fn run(args: &ImportArgs, out: &mut dyn Write) -> Result<()> {
     refuse_existing(&args.out, args.force)?;
-    let package = Package::open(&args.source)?;
+    let package = Package::open(&on_disk(&args.source)?)?;
     package.save_folder(&args.out, args.number.dtype())?;
     let (n, chat) =
         (n_parameters(package.model.config()), if package.chat_template.is_some() { "chat" } else { "base" });
     writeln!(out, "{}: a {chat} model of {:.1} M parameters", args.out.display(), n as f64 / 1e6)?;
     Ok(())
+}
+
+/// What a name on the hub may begin with, and must where it has three parts.
+const HUB: &str = "hf:";
+
+/// The source as a path; a model of the hub is fetched first, unless there is a folder of its name.
+///
+/// # Errors
+/// If it is a model that this build cannot fetch, that does not exist, or that cannot be fetched.
+fn on_disk(source: &Path) -> Result<PathBuf> {
+    let is_file_name = || {
+        source.extension().is_some_and(|ending| ["gguf", "json", "safetensors"].contains(&&*ending.to_string_lossy()))
+    };
+    let is_pair = || source.is_relative() && source.components().count() == 2 && !is_file_name();
+    match source.to_str() {
+        Some(name) if !source.exists() && (name.starts_with(HUB) || is_pair()) => fetch(name),
+        _ => Ok(source.to_owned()),
+    }
+}
+
+#[cfg(feature = "hub")]
+fn fetch(name: &str) -> Result<PathBuf> {
+    let wrong = |error: HubError| match error {
+        HubError::ModelName { .. } | HubError::NoWeights { .. } => WrongRequest::new(error.to_string()).into(),
+        other => anyhow::Error::from(other),
+    };
+    let model = Hub::from_env().model(&name.parse::<ModelName>().map_err(wrong)?).map_err(wrong);
+    let model = match name.strip_prefix(HUB) {
+        Some(_) => model?,
+        None => {
+            model.with_context(|| format!("there is no folder {name} here, and the hub gave no model of that name"))?
+        }
+    };
+    eprintln!("{model}");
+    let bar = llm_from_scratch::progress::bar("download", model.n_bytes());
+    let path = model.fetch(&|file, n_bytes| {
+        bar.set_message(file.to_owned());
+        bar.set_position(n_bytes);
+    })?;
+    bar.finish_and_clear();
+    Ok(path)
+}
+
+#[cfg(not(feature = "hub"))]
+fn fetch(name: &str) -> Result<PathBuf> {
+    let repository = name.trim_start_matches(HUB);
+    Err(WrongRequest::new(format!(
+        "there is no folder or file {name}; if it is a model of the Hugging Face hub, build this program with `cargo build --release --features hub`, or download it first: hf download {repository} --local-dir DIR, then llm import DIR"
+    ))
+    .into())
 }
 
 /// Refuses a path that holds something, unless it may be replaced.

@@ -50,14 +50,7 @@ impl Package {
         if source.is_file() {
             return Self::from_gguf(source);
         }
-        let name = source.display();
-        let hint = match source.components().count() {
-            2 if source.is_relative() => format!(
-                "; if it is a model of the Hugging Face hub, download it first: hf download {name} --local-dir DIR, then llm import DIR"
-            ),
-            _ => String::new(),
-        };
-        Err(WrongRequest::new(format!("there is no folder or file {name}{hint}")).into())
+        Err(WrongRequest::new(format!("there is no folder or file {}", source.display())).into())
     }
 
     fn from_folder(folder: &Path) -> Result<Self> {

@@ -1,6 +1,7 @@
 """Makes families/: tiny random models of every family by Hugging Face transformers, with their logits, loss and all gradients.
 
     python3 tests/reference/families.py
+    python3 tests/reference/families.py --out DIR --tokenizer tokenizer.json     (folders alone, with this tokenizer, for gguf_in_llama_cpp.py)
 
 Needs torch and transformers 5 (CPU). For every family: a folder as `save_pretrained` writes it, and `golden.safetensors` with ids, logits, loss and
 the gradient of every parameter under transformers' names. Sizes are odd where they may be, since a mistake hides in round ones: a vocabulary of 89
@@ -8,8 +9,11 @@ or 97, two key-value heads for four. Gains and biases are random: gains of 1 and
 what the file keeps (float32, bfloat16 or float16) before anything is computed in float32, so that the file says all.
 """
 
+import argparse
 import copy
+import json
 import pathlib
+import shutil
 
 import torch
 from safetensors.torch import save_file
@@ -18,7 +22,10 @@ from transformers import (
     Qwen3Config, Qwen3ForCausalLM,
 )
 
-HERE = pathlib.Path(__file__).parent / "families"
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "families")
+parser.add_argument("--tokenizer", type=pathlib.Path)
+args = parser.parse_args()
 SIZES = dict(hidden_size=64, intermediate_size=88, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, rms_norm_eps=1e-5,
              initializer_range=0.1, max_position_embeddings=64)
 LLAMA3 = {"rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16,
@@ -44,6 +51,8 @@ FAMILIES = {
 
 for seed, (name, (kind, config, dtype)) in enumerate(FAMILIES.items()):
     torch.manual_seed(seed)
+    if args.tokenizer:
+        config.vocab_size = len(json.loads(args.tokenizer.read_text())["model"]["vocab"])
     config._attn_implementation = "eager"
     model = kind(config).float().eval()
     with torch.no_grad():
@@ -52,10 +61,13 @@ for seed, (name, (kind, config, dtype)) in enumerate(FAMILIES.items()):
                 centre = 0.0 if parameter_name.endswith("bias") else 1.0
                 parameter.uniform_(centre - 0.3, centre + 0.3)
             parameter.copy_(parameter.to(dtype).float())
-    folder = HERE / name
+    folder = args.out / name
     # A copy: `to` would round the rotary frequencies too, which the file does not hold.
     copy.deepcopy(model).to(dtype).save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
+    if args.tokenizer:
+        shutil.copy(args.tokenizer, folder / "tokenizer.json")
+        continue
 
     ids = torch.randint(0, config.vocab_size, (2, 23))
     inputs, targets = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()

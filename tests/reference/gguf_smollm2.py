@@ -6,6 +6,8 @@
 #   python tests/reference/gguf_smollm2.py $FILE [FOLDER/smollm2]
 #   SMOLLM2_GGUF=$FILE cargo test -p transformer --test gguf smollm2 -- --nocapture
 #
+# The same for files that llama.cpp's own quantiser made (gguf_quantize.py), without writing anything: --compare FILE FOLDER.
+#
 # The weights are dequantised by the package `gguf` and put into a LlamaForCausalLM, rows of queries and keys in halves again. Writes gguf/smollm2.json, the five
 # most likely next tokens of a few prompts with their logits; with the folder it also prints how far apart the two are.
 import json
@@ -17,6 +19,8 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+compare = "--compare" in sys.argv
+sys.argv = [word for word in sys.argv if word != "--compare"]
 reader = gguf.GGUFReader(sys.argv[1])
 field = lambda key: reader.fields[key].contents()
 n_heads, n_kv = field("llama.attention.head_count"), field("llama.attention.head_count_kv")
@@ -70,6 +74,8 @@ with torch.no_grad():
             ours = folder(torch.tensor([ids])).logits[0, -1]
             apart = f"; our folder: the same five {bool((ours.topk(5).indices == top.indices).all())}, largest difference {float((ours - logits).abs().max()):.1e}"
         print(f"{''.join(prompt)!r}: {shown}{apart}")
+if compare:
+    sys.exit()
 out = pathlib.Path(__file__).parent / "gguf" / "smollm2.json"
 out.write_text(json.dumps({"file": pathlib.Path(sys.argv[1]).name, "rows": rows}) + "\n")
 if folder is not None:

@@ -1,19 +1,22 @@
-//! Data sets of Hugging Face by name: `hf:HuggingFaceFW/fineweb-edu/sample/10BT@main`.
+//! Data sets and models of Hugging Face by name: `hf:HuggingFaceFW/fineweb-edu/sample/10BT@main`.
 //!
-//! A data set there is a git repository with large files. [`Hub::list`] asks which files it has and fixes the commit, so that
-//! a run never mixes two versions; nothing is downloaded until [`Dataset::fetch`] is called for a shard. So a caller can say
-//! first what is fetched, how large it is and where it is kept ([`Dataset`]'s `Display`), and fetch shards as it needs them.
+//! A data set there is a git repository with large files, and so is a model. [`Hub::list`] and [`Hub::model`] ask which files
+//! it has and fix the commit, so that a run never mixes two versions; nothing is downloaded until [`Dataset::fetch`] or
+//! [`ModelFiles::fetch`] is called. So a caller can say first what is fetched, how large it is and where it is kept (their
+//! `Display`), and fetch files as it needs them.
 //!
-//! Files are kept in `$HF_HOME/llm-from-scratch/datasets`, or in `~/.cache/llm-from-scratch/datasets`. A broken download is
-//! resumed where it broke, in this process or the next; a finished one has the size and the SHA-256 that the hub names, or it
-//! is deleted. The hub names no SHA-256 for small files outside its large-file storage; there the size has to do.
+//! Files are kept in `$HF_HOME/llm-from-scratch/datasets` (or `models`), or in `~/.cache/llm-from-scratch`. A broken download
+//! is resumed where it broke, in this process or the next; a finished one has the size and the SHA-256 that the hub names, or
+//! it is deleted. The hub names no SHA-256 for small files outside its large-file storage; there the size has to do.
 //!
-//! Environment: `HF_ENDPOINT` (a mirror), `HF_TOKEN` (for data sets behind a licence), `HF_HOME`.
+//! Environment: `HF_ENDPOINT` (a mirror), `HF_TOKEN` (for what lies behind a licence), `HF_HOME`.
 //! Source: huggingface.co/docs/hub/api, and the `resolve` addresses of the repositories.
 
 mod download;
+mod model;
 mod name;
 
+pub use model::{ModelFiles, ModelName};
 pub use name::DatasetName;
 
 use std::fmt;
@@ -30,14 +33,14 @@ const MAX_ANSWER_BYTES: u64 = 64 << 20;
 /// Pages of a listing; more would be ten million files.
 const MAX_PAGES: usize = 10_000;
 
-/// Where data sets are asked for, and where they are kept.
+/// Where data sets and models are asked for, and where they are kept.
 #[derive(Debug, Clone)]
 pub struct Hub {
     /// `https://huggingface.co`, without a slash at the end.
     pub endpoint: String,
     /// Sent as a bearer token to the endpoint alone.
     pub token: Option<String>,
-    /// The folder of all data sets.
+    /// The folder in which `datasets` and `models` lie.
     pub cache: PathBuf,
     agent: ureq::Agent,
 }
@@ -60,18 +63,25 @@ pub struct Dataset {
 /// One file of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shard {
-    /// Relative to the data set, with `/`.
+    /// Where it is and how large.
+    pub file: HubFile,
+    /// What its name promises.
+    pub kind: FileKind,
+}
+
+/// A file of a repository, as the hub describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubFile {
+    /// Relative to the repository, with `/`.
     pub path: String,
     /// Its size.
     pub n_bytes: u64,
     /// Of its content, in hexadecimal; `None` for a file outside the large-file storage.
     pub sha256: Option<String>,
-    /// What its name promises.
-    pub kind: FileKind,
 }
 // ANCHOR_END: dataset
 
-/// Why a data set cannot be had.
+/// Why a data set or a model cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     /// The name is not of the form that is asked for.
@@ -106,6 +116,22 @@ pub enum HubError {
         /// Some of the folders that have readable files.
         folders: String,
     },
+    /// The name is not of the form that is asked for.
+    #[error("{name:?} is no model; write OWNER/NAME, OWNER/NAME@REVISION or OWNER/NAME/FILE.gguf")]
+    ModelName {
+        /// As it was given.
+        name: String,
+    },
+    /// The model has no weights that can be read.
+    #[error("{name} has no {wanted}; {instead}")]
+    NoWeights {
+        /// As it was asked for.
+        name: String,
+        /// What was looked for.
+        wanted: String,
+        /// What it has instead.
+        instead: String,
+    },
     /// What was downloaded is not what the hub names; it was deleted.
     #[error("{url}: expected {expected}, downloaded {found}; it was deleted: try again, or another revision")]
     Damaged {
@@ -134,11 +160,11 @@ impl Hub {
         let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
         let caches = variable("HF_HOME").or_else(|| variable("XDG_CACHE_HOME"));
         let caches = caches.map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cache")));
-        let cache = caches.unwrap_or_default().join("llm-from-scratch").join("datasets");
+        let cache = caches.unwrap_or_default().join("llm-from-scratch");
         Hub::new(&endpoint, variable("HF_TOKEN"), &cache)
     }
 
-    /// A hub at `endpoint` whose data sets are kept below `cache`.
+    /// A hub at `endpoint` whose data sets and models are kept below `cache`.
     #[must_use]
     pub fn new(endpoint: &str, token: Option<String>, cache: &Path) -> Hub {
         let config = ureq::Agent::config_builder()
@@ -159,27 +185,35 @@ impl Hub {
     /// When the data set or its revision is unknown or closed, the hub cannot be reached, or no file can be read.
     // ANCHOR: list
     pub fn list(&self, name: &DatasetName) -> Result<Dataset, HubError> {
-        let api = format!("{}/api/datasets/{}", self.endpoint, name.repository());
-        let Revision { sha: commit } = self.get_json(&format!("{api}/revision/{}", name.revision))?.0;
+        let (commit, files) = self.files_of("datasets", &name.repository(), &name.revision)?;
+        let mut shards: Vec<Shard> = files.into_iter().filter_map(Shard::of).collect();
+        let folders = some_folders(&shards);
+        shards.retain(|shard| name.includes(&shard.file.path));
+        if shards.is_empty() {
+            return Err(HubError::NoFiles { name: name.clone(), folders });
+        }
+        let folder = self.cache.join("datasets").join(&name.owner).join(&name.name).join(&commit);
+        Ok(Dataset { name: name.clone(), commit, shards, folder, hub: self.clone() })
+    }
+
+    /// The commit that `revision` stands for, and all files of the repository there, in the order of their paths; `kind` is
+    /// `datasets` or `models`.
+    fn files_of(&self, kind: &str, repository: &str, revision: &str) -> Result<(String, Vec<HubFile>), HubError> {
+        let api = format!("{}/api/{kind}/{repository}", self.endpoint);
+        let Revision { sha: commit } = self.get_json(&format!("{api}/revision/{revision}"))?.0;
         if commit.is_empty() || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(HubError::Answer { url: api, reason: format!("{commit:?} is no commit") });
         }
-        let mut shards = Vec::new();
+        let mut files = Vec::new();
         let mut next = Some(format!("{api}/tree/{commit}?recursive=true"));
         for _ in 0..MAX_PAGES {
             let Some(url) = next.take() else { break };
             let (entries, following): (Vec<Entry>, _) = self.get_json(&url)?;
-            shards.extend(entries.into_iter().filter_map(Shard::of));
+            files.extend(entries.into_iter().filter_map(HubFile::of));
             next = following;
         }
-        shards.sort_by(|a, b| a.path.cmp(&b.path));
-        let folders = some_folders(&shards);
-        shards.retain(|shard| name.includes(&shard.path));
-        if shards.is_empty() {
-            return Err(HubError::NoFiles { name: name.clone(), folders });
-        }
-        let folder = self.cache.join(&name.owner).join(&name.name).join(&commit);
-        Ok(Dataset { name: name.clone(), commit, shards, folder, hub: self.clone() })
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok((commit, files))
     }
     // ANCHOR_END: list
 
@@ -222,7 +256,7 @@ impl Dataset {
     /// The size of all shards.
     #[must_use]
     pub fn n_bytes(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.n_bytes).sum()
+        self.shards.iter().map(|shard| shard.file.n_bytes).sum()
     }
 
     /// The shard on disk, downloaded unless it is there; `progress` hears how many of its bytes are.
@@ -230,11 +264,12 @@ impl Dataset {
     /// # Errors
     /// When the download breaks off again and again without a byte more, or what came is not what the hub names.
     pub fn fetch(&self, shard: &Shard, progress: &dyn Fn(u64)) -> Result<InputFile, HubError> {
-        let path = self.folder.join(&shard.path);
+        let Shard { file, kind } = shard;
+        let path = self.folder.join(&file.path);
         let repository = self.name.repository();
-        let url = format!("{}/datasets/{repository}/resolve/{}/{}", self.hub.endpoint, self.commit, shard.path);
-        download::download(&self.hub, &url, shard, &path, progress)?;
-        Ok(InputFile { path, id: shard.path.clone(), kind: shard.kind, n_bytes: shard.n_bytes })
+        let url = format!("{}/datasets/{repository}/resolve/{}/{}", self.hub.endpoint, self.commit, file.path);
+        download::download(&self.hub, &url, file, &path, progress)?;
+        Ok(InputFile { path, id: file.path.clone(), kind: *kind, n_bytes: file.n_bytes })
     }
 }
 
@@ -269,17 +304,24 @@ struct LargeFile {
     size: u64,
 }
 
-impl Shard {
-    /// A file that can be read and that stays inside its folder. Texts about the data set are no data.
-    fn of(entry: Entry) -> Option<Shard> {
+impl HubFile {
+    /// A file that stays inside its folder.
+    fn of(entry: Entry) -> Option<HubFile> {
         let is_inside = entry.path.split('/').all(|part| !part.starts_with('.') && !part.is_empty());
         let has_strange = entry.path.contains(['\\', '?', '#', '%']) || entry.path.contains(char::is_control);
-        let kind = FileKind::of_name(Path::new(&entry.path))?;
-        if entry.kind != "file" || !is_inside || has_strange || entry.path.to_ascii_lowercase().ends_with(".md") {
+        if entry.kind != "file" || !is_inside || has_strange {
             return None;
         }
         let (n_bytes, sha256) = entry.lfs.map_or((entry.size, None), |large| (large.size, Some(large.oid)));
-        Some(Shard { path: entry.path, n_bytes, sha256, kind })
+        Some(HubFile { path: entry.path, n_bytes, sha256 })
+    }
+}
+
+impl Shard {
+    /// A file that can be read. Texts about the data set are no data.
+    fn of(file: HubFile) -> Option<Shard> {
+        let kind = FileKind::of_name(Path::new(&file.path))?;
+        (!file.path.to_ascii_lowercase().ends_with(".md")).then_some(Shard { file, kind })
     }
 }
 
@@ -291,7 +333,7 @@ fn next_page(link: &str, endpoint: &str) -> Option<String> {
 }
 
 fn some_folders(shards: &[Shard]) -> String {
-    let mut folders: Vec<&str> = shards.iter().filter_map(|shard| Some(shard.path.rsplit_once('/')?.0)).collect();
+    let mut folders: Vec<&str> = shards.iter().filter_map(|shard| Some(shard.file.path.rsplit_once('/')?.0)).collect();
     folders.dedup();
     let n_more = folders.len().saturating_sub(10);
     folders.truncate(10);

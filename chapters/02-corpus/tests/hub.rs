@@ -1,4 +1,4 @@
-//! Data sets by name, from a hub that stands in this file: it breaks connections, lies about hashes and asks for tokens.
+//! Data sets and models by name, from a hub that stands in this file: it breaks connections, lies about hashes and asks for tokens.
 #![allow(clippy::unwrap_used)]
 #![cfg(feature = "hub")]
 
@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use corpus::hub::{DatasetName, Hub, HubError};
+use corpus::hub::{DatasetName, Hub, HubError, ModelName};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -86,6 +86,11 @@ fn answer(mut stream: TcpStream, manner: Manner, endpoint: &str, seen: &Mutex<Ve
     };
     if path.ends_with("/revision/main") {
         send("200 OK", "", format!("{{\"sha\":\"{COMMIT}\",\"private\":false}}").as_bytes(), usize::MAX);
+    } else if let Some((repository, _)) =
+        path.strip_prefix("/api/models/owner/").and_then(|rest| rest.split_once("/tree/"))
+    {
+        let files: Vec<String> = files_of_model(repository).iter().map(|path| file(path)).collect();
+        send("200 OK", "", format!("[{}]", files.join(",")).as_bytes(), usize::MAX);
     } else if path.ends_with("tree/0123456789abcdef0123456789abcdef01234567?recursive=true") {
         let link = format!("Link: <{endpoint}/page2>; rel=\"next\"\r\n");
         let readme = "{\"type\":\"file\",\"path\":\"README.md\",\"size\":5,\"oid\":\"y\"}";
@@ -94,7 +99,7 @@ fn answer(mut stream: TcpStream, manner: Manner, endpoint: &str, seen: &Mutex<Ve
         send("200 OK", &link, body.as_bytes(), usize::MAX);
     } else if path == "/page2" {
         send("200 OK", "", format!("[{},{}]", file("data/en/a.jsonl"), file("data/de/c.jsonl")).as_bytes(), usize::MAX);
-    } else if path.contains(&format!("/resolve/{COMMIT}/data/")) {
+    } else if path.contains(&format!("/resolve/{COMMIT}/")) {
         let from = range.map_or(0, |range| range.trim_end_matches('-').parse::<usize>().unwrap());
         match manner {
             Manner::BreaksOnceAndKnowsNoRanges(n) => {
@@ -107,6 +112,26 @@ fn answer(mut stream: TcpStream, manner: Manner, endpoint: &str, seen: &Mutex<Ve
         }
     } else {
         send("404 Not Found", "", b"", 0);
+    }
+}
+
+/// What lies in the models of this hub.
+fn files_of_model(repository: &str) -> &'static [&'static str] {
+    match repository {
+        "split" => &[
+            "README.md",
+            "config.json",
+            "consolidated.safetensors",
+            "model-00001-of-00002.safetensors",
+            "model-00002-of-00002.safetensors",
+            "model.safetensors.index.json",
+            "onnx/model.safetensors",
+            "pytorch_model.bin",
+            "tokenizer.json",
+        ],
+        "quantised" => &["README.md", "a.Q4_K_M.gguf", "a.Q8_0.gguf"],
+        "pickled" => &["config.json", "pytorch_model.bin"],
+        _ => &["README.md"],
     }
 }
 
@@ -131,7 +156,7 @@ fn files_below(folder: &Path) -> Vec<String> {
 fn a_listing_has_the_readable_files_of_all_pages_and_says_what_it_is() {
     let fake = FakeHub::start(Manner::Sound);
     let dataset = fake.hub(None).list(&name("hf:owner/pages")).unwrap();
-    let paths: Vec<&str> = dataset.shards.iter().map(|shard| shard.path.as_str()).collect();
+    let paths: Vec<&str> = dataset.shards.iter().map(|shard| shard.file.path.as_str()).collect();
     assert_eq!(
         paths,
         ["data/de/c.jsonl", "data/en/a.jsonl", "data/en/b.jsonl"],
@@ -251,4 +276,65 @@ fn names_are_parsed_and_wrong_ones_refused() {
     for wrong in ["hf:squad", "hf:", "hf:a/../b", "hf:a//b", "hf:a/b@", "hf:a/b?x", "hf:a/b@../c"] {
         assert!(wrong.parse::<DatasetName>().is_err(), "{wrong}");
     }
+}
+
+fn model(text: &str) -> ModelName {
+    text.parse().unwrap()
+}
+
+#[test]
+fn of_a_model_what_is_read_is_fetched_and_nothing_else() {
+    let fake = FakeHub::start(Manner::Breaks(shard_bytes().len() / 2));
+    let files = fake.hub(None).model(&model("owner/split")).unwrap();
+    let expected = [
+        "config.json",
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+        "model.safetensors.index.json",
+        "tokenizer.json",
+    ];
+    assert_eq!(files.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), expected);
+    let said = files.to_string();
+    assert!(said.contains("hf:owner/split at commit 01234567: 5 files, 0.2 MB, kept in "), "{said}");
+    assert!(fake.requests_of_files().is_empty(), "nothing is downloaded before it is asked for");
+
+    let told = std::cell::RefCell::new((String::new(), 0));
+    let folder = files.fetch(&|file, n_bytes| *told.borrow_mut() = (file.to_owned(), n_bytes)).unwrap();
+    assert_eq!(*told.borrow(), ("tokenizer.json".to_owned(), files.n_bytes()));
+    for file in expected {
+        assert!(fs::read(folder.join(file)).unwrap() == shard_bytes(), "{file}");
+    }
+    assert_eq!(files_below(fake.cache.path()).len(), 5);
+    let n_requests = fake.requests_of_files().len();
+    assert!(fake.requests_of_files()[0].contains(&format!(" /owner/split/resolve/{COMMIT}/config.json")));
+    files.fetch(&|_, _| ()).unwrap();
+    assert_eq!(fake.requests_of_files().len(), n_requests, "the second time it is all there");
+}
+
+#[test]
+fn a_gguf_file_of_a_model_is_named() {
+    let fake = FakeHub::start(Manner::Sound);
+    let error = fake.hub(None).model(&model("owner/quantised")).unwrap_err().to_string();
+    assert!(error.contains("no model.safetensors") && error.contains("a.Q4_K_M.gguf, a.Q8_0.gguf"), "{error}");
+    let error = fake.hub(None).model(&model("hf:owner/quantised/b.gguf")).unwrap_err().to_string();
+    assert!(error.contains("no b.gguf") && error.contains("a.Q8_0.gguf"), "{error}");
+    let error = fake.hub(None).model(&model("hf:owner/split/b.gguf")).unwrap_err().to_string();
+    assert!(error.contains("it has safetensors: import OWNER/NAME"), "{error}");
+    let files = fake.hub(None).model(&model("hf:owner/quantised/a.Q8_0.gguf")).unwrap();
+    let path = files.fetch(&|_, _| ()).unwrap();
+    assert!(path.ends_with("a.Q8_0.gguf") && fs::read(path).unwrap() == shard_bytes());
+    assert_eq!(files_below(fake.cache.path()), ["a.Q8_0.gguf"]);
+}
+
+#[test]
+fn a_model_without_weights_that_we_read_says_what_it_has() {
+    let fake = FakeHub::start(Manner::Sound);
+    let error = fake.hub(None).model(&model("owner/pickled")).unwrap_err().to_string();
+    assert!(error.contains("pickles (pytorch_model.bin)") && error.contains("safetensors copy"), "{error}");
+    let error = fake.hub(None).model(&model("owner/empty")).unwrap_err().to_string();
+    assert!(error.contains("no weights at all"), "{error}");
+    for wrong in ["owner", "owner/name/folder", "hf:a/b/c.bin", "a/b@", "../b"] {
+        assert!(wrong.parse::<ModelName>().is_err(), "{wrong}");
+    }
+    assert_eq!(model("hf:a/b/c.gguf@v1").to_string(), "hf:a/b/c.gguf@v1");
 }

@@ -47,9 +47,9 @@ fn fetch(name: &str) -> Result<Vec<PathBuf>> {
     let mut n_before = 0;
     let mut paths = Vec::new();
     for shard in &dataset.shards {
-        bar.set_message(shard.path.clone());
+        bar.set_message(shard.file.path.clone());
         paths.push(dataset.fetch(shard, &|n_bytes| bar.set_position(n_before + n_bytes))?.path);
-        n_before += shard.n_bytes;
+        n_before += shard.file.n_bytes;
     }
     bar.finish_and_clear();
     Ok(paths)

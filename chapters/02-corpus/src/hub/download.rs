@@ -9,7 +9,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{Hub, HubError, Shard};
+use super::{Hub, HubError, HubFile};
 
 /// Attempts in a row that bring no new byte.
 const MAX_VAIN_ATTEMPTS: usize = 3;
@@ -19,7 +19,7 @@ const COPY_BYTES: usize = 64 << 10;
 pub(super) fn download(
     hub: &Hub,
     url: &str,
-    shard: &Shard,
+    expected: &HubFile,
     path: &Path,
     progress: &dyn Fn(u64),
 ) -> Result<(), HubError> {
@@ -27,8 +27,8 @@ pub(super) fn download(
         let path = path.to_owned();
         move |source| HubError::Io { path, source }
     };
-    if fs::metadata(path).is_ok_and(|file| file.len() == shard.n_bytes) {
-        progress(shard.n_bytes);
+    if fs::metadata(path).is_ok_and(|file| file.len() == expected.n_bytes) {
+        progress(expected.n_bytes);
         return Ok(());
     }
     if let Some(folder) = path.parent() {
@@ -38,10 +38,10 @@ pub(super) fn download(
     let mut n_vain = 0;
     loop {
         let n_before = size_of(&part);
-        if n_before == shard.n_bytes && part.exists() {
+        if n_before == expected.n_bytes && part.exists() {
             break;
         }
-        let outcome = append(hub, url, &part, shard.n_bytes, progress);
+        let outcome = append(hub, url, &part, expected.n_bytes, progress);
         let has_grown = size_of(&part) > n_before;
         n_vain = if has_grown { 0 } else { n_vain + 1 };
         match outcome {
@@ -56,7 +56,7 @@ pub(super) fn download(
             Ok(()) | Err(_) => {}
         }
     }
-    if let Err((expected, found)) = check(&part, shard).map_err(at(&part))? {
+    if let Err((expected, found)) = check(&part, expected).map_err(at(&part))? {
         fs::remove_file(&part).map_err(at(&part))?;
         return Err(HubError::Damaged { url: url.to_owned(), expected, found });
     }
@@ -106,12 +106,12 @@ fn append(hub: &Hub, url: &str, part: &Path, n_bytes: u64, progress: &dyn Fn(u64
 type Difference = (String, String);
 
 /// Compares size and hash with what the hub names.
-fn check(part: &Path, shard: &Shard) -> io::Result<Result<(), Difference>> {
+fn check(part: &Path, expected: &HubFile) -> io::Result<Result<(), Difference>> {
     let n_bytes = fs::metadata(part)?.len();
-    if n_bytes != shard.n_bytes {
-        return Ok(Err((format!("{} bytes", shard.n_bytes), format!("{n_bytes} bytes"))));
+    if n_bytes != expected.n_bytes {
+        return Ok(Err((format!("{} bytes", expected.n_bytes), format!("{n_bytes} bytes"))));
     }
-    let Some(expected) = &shard.sha256 else { return Ok(Ok(())) };
+    let Some(sha256) = &expected.sha256 else { return Ok(Ok(())) };
     let mut hasher = Sha256::new();
     let mut file = File::open(part)?;
     let mut buffer = vec![0; COPY_BYTES];
@@ -122,6 +122,6 @@ fn check(part: &Path, shard: &Shard) -> io::Result<Result<(), Difference>> {
         }
     }
     let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    let is_same = found.eq_ignore_ascii_case(expected);
-    Ok(if is_same { Ok(()) } else { Err((format!("SHA-256 {expected}"), format!("SHA-256 {found}"))) })
+    let is_same = found.eq_ignore_ascii_case(sha256);
+    Ok(if is_same { Ok(()) } else { Err((format!("SHA-256 {sha256}"), format!("SHA-256 {found}"))) })
 }
