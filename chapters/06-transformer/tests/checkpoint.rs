@@ -346,3 +346,24 @@ fn parts_that_no_family_has_together_are_not_written() {
         "{error}"
     );
 }
+
+/// A folder of transformers' with one text of its `config.json` replaced.
+fn load_with(from: &str, to: &str) -> candle_core::Result<Transformer> {
+    let theirs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/families/llama2");
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(theirs.join(WEIGHTS_FILE), folder.path().join(WEIGHTS_FILE)).unwrap();
+    let config = fs::read_to_string(theirs.join(CONFIG_FILE)).unwrap();
+    assert!(config.contains(from), "{from}");
+    fs::write(folder.path().join(CONFIG_FILE), config.replace(from, to)).unwrap();
+    Transformer::load(folder.path(), &Device::Cpu)
+}
+
+#[test]
+fn rotary_settings_of_both_generations_of_the_format_are_read() {
+    // Version 4 of transformers wrote `rope_theta` at the top, version 5 writes `rope_parameters`.
+    let old = load_with("\"rope_parameters\": {", "\"rope_theta\": 777.0, \"something_else\": {").unwrap();
+    assert_eq!(old.config().rope_theta, 777.0);
+    assert_eq!(load_with("10000.0", "777.0").unwrap().config().rope_theta, 777.0);
+    let error = load_with("\"rope_type\": \"default\"", "\"rope_type\": \"yarn\"").unwrap_err().to_string();
+    assert!(error.contains("rope_type \"yarn\" is not supported"), "{error}");
+}
