@@ -216,6 +216,13 @@ fn the_headline_comes_from_outside_of_the_content() {
 }
 
 #[test]
+fn a_headline_that_holds_the_content_is_not_told_twice() {
+    let sentence = "The keeper lights the lamp and waits, every evening of the year.";
+    let page = format!("<h1>The lamp <div>by Ada</div><article><p>{sentence}</p><p>{sentence}</p></article>");
+    assert_eq!(text_of(&page).matches("keeper").count(), 2);
+}
+
+#[test]
 fn a_name_is_not_believed_against_most_of_the_prose() {
     for name in ["site-nav", "cookie-page", "comments"] {
         let body = format!("<div class={name}><p>{PROSE}</p><p>{MORE}</p></div><p>Nothing else is here.</p>");

@@ -37,7 +37,9 @@ pub(super) fn lead(
     };
     let mut best_rank = 0;
     let mut headline: Option<NodeRef<'_, Node>> = None;
-    for node in body.descendants().take_while(|node| *node != content) {
+    // A heading that was never closed holds the whole content: it would be told twice.
+    let around: Vec<_> = content.ancestors().collect();
+    for node in body.descendants().take_while(|node| *node != content).filter(|node| !around.contains(node)) {
         if let Some(level) = level(node) {
             let text = collapsed_text(node);
             let is_titled = title.contains(&text.to_lowercase());
