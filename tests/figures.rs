@@ -5,8 +5,9 @@ use std::path::Path;
 
 use llm_from_scratch::bench::architectures::Ablations;
 use llm_from_scratch::figures::{
-    FigureError, architectures::architectures, attention_maps::attention_maps, bpe_merges::bpe_merges, causal_blocks::causal_blocks,
-    dpo_loss::dpo_loss, logit_lens::logit_lens, roofline::roofline, s_curve::s_curve, schedule::schedule,
+    FigureError, architectures::architectures, attention_maps::attention_maps, bpe_merges::bpe_merges,
+    causal_blocks::causal_blocks, dpo_loss::dpo_loss, logit_lens::logit_lens, roofline::roofline, s_curve::s_curve,
+    schedule::schedule,
 };
 use llm_from_scratch::inspection::Inspection;
 

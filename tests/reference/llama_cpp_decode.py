@@ -2,6 +2,7 @@
 
 Makes a Llama of SmolLM2-135M's shape in FOLDER, as `model/` for us and as `model.gguf` for llama.cpp, unless it is there; then runs PAIRS pairs of processes, which
 take turns to be first. Both begin with token 0 and take the most likely token each time; how many of them agree is part of the report.
+With --type Q8_0, llama.cpp runs its own quantisation of the same weights, a quarter of the bytes, against our f32.
 
     pip install llama-cpp-python gguf safetensors numpy
     cargo build --release
@@ -99,6 +100,20 @@ def make(folder, shape):
     (model / "config.json").write_text(json.dumps(config))
 
 
+def quantised(folder, kind):
+    """The model in f32, or llama.cpp's own quantisation of it, which is made once."""
+    import llama_cpp as l
+
+    source, path = folder / "model.gguf", folder / f"model.{kind}.gguf"
+    if kind == "f32":
+        return source
+    if not path.exists():
+        params = l.llama_model_quantize_default_params()
+        params.ftype = getattr(l, f"LLAMA_FTYPE_MOSTLY_{kind}")
+        assert l.llama_model_quantize(str(source).encode(), str(path).encode(), params) == 0, path
+    return path
+
+
 def theirs(path, threads, n_prompt, n_tokens):
     """One run of llama.cpp: prints JSON as `llm bench decode --json` does."""
     import ctypes
@@ -154,18 +169,19 @@ def main():
     parser.add_argument("--prompt-tokens", type=int, default=1)
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--type", default="f32", help="of llama.cpp's weights: f32, Q8_0, ...")
     parser.add_argument("--only-theirs", action="store_true", help="one run of llama.cpp, in this process")
     args = parser.parse_args()
-    gguf = args.folder / "model.gguf"
     if args.only_theirs:
-        theirs(gguf, args.threads, args.prompt_tokens, args.tokens)
+        theirs(quantised(args.folder, args.type), args.threads, args.prompt_tokens, args.tokens)
         return
     if not (args.folder / "model" / "config.json").exists():
         make(args.folder, SHAPE)
+    quantised(args.folder, args.type)
     same = ["--threads", str(args.threads), "--tokens", str(args.tokens), "--prompt-tokens", str(args.prompt_tokens)]
     commands = {
         "ours": [args.llm, "bench", "decode", "--model", str(args.folder / "model"), "--json", *same],
-        "llama.cpp": [sys.executable, __file__, str(args.folder), "--only-theirs", *same],
+        "llama.cpp": [sys.executable, __file__, str(args.folder), "--only-theirs", "--type", args.type, *same],
     }
     speeds, ratios, prompts = {name: [] for name in commands}, [], []
     for pair in range(args.pairs):

@@ -2,37 +2,17 @@
 //!
 //! The files are sparse or compressed zeros, so that the test needs little disk. The zstd library allocates in C, unseen
 //! from here; on Linux the process's peak says the same about it.
-#![allow(clippy::unwrap_used, unsafe_code)]
+#![allow(clippy::unwrap_used)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use corpus::read::{Skips, list};
-
-struct Counting;
-
-static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
-static PEAK_BYTES: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE_BYTES.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK_BYTES.fetch_max(live, Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE_BYTES.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use peak_alloc::PeakAlloc;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const GIB: u64 = 1 << 30;
 const MAX_PEAK_BYTES: usize = 100 << 20;
@@ -64,8 +44,8 @@ fn zstd_bomb(head: &[u8], tail: &[u8]) -> Vec<u8> {
 
 /// Reads the file as a stream and keeps nothing: the documents, the skips, and the greatest growth of the heap.
 fn read(path: &Path) -> (Vec<String>, Skips, usize) {
-    let before = LIVE_BYTES.load(Relaxed);
-    PEAK_BYTES.store(before, Relaxed);
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
     let mut texts = Vec::new();
     let mut skips = Skips::default();
     for file in list(&[path.to_owned()]).unwrap().files {
@@ -76,7 +56,7 @@ fn read(path: &Path) -> (Vec<String>, Skips, usize) {
             }
         }
     }
-    (texts, skips, PEAK_BYTES.load(Relaxed) - before)
+    (texts, skips, ALLOCATOR.peak_usage() - before)
 }
 
 /// One test, since the count is of the whole process.

@@ -1,70 +1,22 @@
 //! What the book says a block keeps is what it keeps: counted from the shapes, and measured at the allocator.
 
-#![allow(unsafe_code)]
+#![allow(clippy::unwrap_used)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "shared/primitives.rs"]
+mod primitives;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use attention::{KeyValueStore, NoStore};
-use candle_core::{DType, Device, Result, Tensor};
+use attention::NoStore;
+use candle_core::{DType, Device, Tensor};
 use kernels::activation_memory::{Graph, kept_by_block, kept_bytes};
 use kernels::{Activations, Fused, Precision};
-use transformer::{AttentionLayout, ModelConfig, Ops, Reference, Transformer, Weight};
-
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: all is the system's allocator, which keeps the contract.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), SeqCst);
-        // SAFETY: as the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), SeqCst);
-        // SAFETY: as the caller's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use peak_alloc::PeakAlloc;
+use primitives::Primitives;
+use transformer::{ModelConfig, Ops, Reference, Transformer};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The kernels without their branches.
-#[derive(Debug)]
-struct Primitives(Fused);
-
-impl Ops for Primitives {
-    fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor> {
-        self.0.embedding(tokens, weight)
-    }
-    fn linear(&self, x: &Tensor, weight: &Weight) -> Result<Tensor> {
-        self.0.linear(x, weight)
-    }
-    fn rms_norm(&self, x: &Tensor, weight: &Weight, eps: f64) -> Result<Tensor> {
-        self.0.rms_norm(x, weight, eps)
-    }
-    fn attention(
-        &self,
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-        layout: AttentionLayout,
-        store: &mut dyn KeyValueStore,
-    ) -> Result<Tensor> {
-        self.0.attention(q, k, v, layout, store)
-    }
-    fn swiglu(&self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-        self.0.swiglu(gate, up)
-    }
-    fn target_log_probs(&self, hidden: &Tensor, head: &Weight, targets: &Tensor) -> Result<Tensor> {
-        self.0.target_log_probs(hidden, head, targets)
-    }
-}
+static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 #[test]
 fn a_block_keeps_what_is_counted() {
@@ -85,7 +37,7 @@ fn a_block_keeps_what_is_counted() {
             let tokens = Tensor::zeros((batch, seq_len), DType::U32, &Device::Cpu).unwrap();
             drop(model.residual(&tokens, &mut NoStore).unwrap()); // fills the pool of buffers
             let kept = model.residual(&tokens, &mut NoStore).unwrap();
-            let held = LIVE.load(SeqCst) as f64 - (model.parameters().n_scalars() * size_of::<f32>()) as f64;
+            let held = ALLOCATOR.current_usage() as f64 - (model.parameters().n_scalars() * size_of::<f32>()) as f64;
             drop(kept);
             held
         };

@@ -7,17 +7,21 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(any(feature = "twin", feature = "cuda"))]
 
+mod shared;
+
 use std::sync::Arc;
 
 use attention::NoStore;
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
 use kernels::cuda::Cuda;
 use kernels::fallbacks::Fallbacks;
 use kernels::{Activations, Precision};
-use training::{
-    AdamW, AdamWConfig, Gradients, MicroLoss, OptimizerOps, ReferenceOptimizer, Schedule, Task, TrainConfig, Trainer,
+use shared::{
+    Repeat, assert_adamw_is_the_reference_s, assert_close, config, loss_and_gradients, relative_distance, settings,
+    tokens, train,
 };
-use transformer::{Architecture, ModelConfig, Ops, Transformer, Weight, flops_per_token};
+use training::{Gradients, Schedule, Trainer};
+use transformer::{ModelConfig, Ops, Transformer, Weight, flops_per_token};
 
 #[cfg(not(feature = "cuda"))]
 fn device() -> Device {
@@ -50,86 +54,10 @@ fn ordered(device: &Device, precision: Precision, _order: u64) -> Cuda {
     cuda(device, precision, Activations::Keep)
 }
 
-fn config(d_model: usize, n_heads: usize, n_kv_heads: usize, d_ff: usize, vocab_size: usize) -> ModelConfig {
-    ModelConfig {
-        vocab_size,
-        d_model,
-        n_layers: 2,
-        n_heads,
-        n_kv_heads,
-        d_ff,
-        max_seq_len: 160,
-        rope_theta: 10_000.0,
-        norm_eps: 1e-5,
-        architecture: Architecture::LLAMA,
-        tie_embeddings: false,
-        init_std: 0.08,
-    }
-}
-
-/// Sizes that are multiples of nothing, groups of one and three, tied and not; head_dim 64 and 128 have kernels of their own.
+/// head_dim 64 and 128 have kernels of their own.
 fn shapes() -> Vec<(ModelConfig, usize, usize)> {
-    let tied = ModelConfig { tie_embeddings: true, ..config(48, 4, 2, 100, 77) };
-    vec![
-        (config(64, 4, 4, 128, 96), 2, 64),
-        (config(30, 3, 1, 37, 51), 3, 17),
-        (tied, 1, 90),
-        (config(16, 2, 2, 8, 33), 1, 1),
-        (config(192, 3, 1, 96, 130), 1, 150),
-        (config(256, 2, 1, 64, 50), 2, 70),
-    ]
-}
-
-fn tokens(batch: usize, seq_len: usize, vocab_size: usize, seed: usize, device: &Device) -> Tensor {
-    // Every third token is the same: its gradient is a long sum.
-    let id = |i: usize| if i.is_multiple_of(3) { 5 } else { (i * 7919 + seed * 31) % vocab_size };
-    let ids: Vec<u32> = (0..batch * seq_len).map(|i| id(i) as u32).collect();
-    Tensor::from_vec(ids, (batch, seq_len), device).unwrap()
-}
-
-/// A mask that leaves out every third target.
-fn mask(batch: usize, seq_len: usize, device: &Device) -> Tensor {
-    let values: Vec<f32> = (0..batch * seq_len).map(|i| if i % 3 == 1 { 0.0 } else { 1.0 }).collect();
-    Tensor::from_vec(values, (batch, seq_len), device).unwrap()
-}
-
-fn loss_and_gradients(model: &Transformer, batch: usize, seq_len: usize) -> (f32, Gradients) {
-    let (vocab_size, device) = (model.config().vocab_size, model.device());
-    let inputs = tokens(batch, seq_len, vocab_size, 1, device);
-    let targets = tokens(batch, seq_len, vocab_size, 5, device);
-    let loss = model.next_token_loss(&inputs, &targets, Some(&mask(batch, seq_len, device))).unwrap();
-    let mut gradients = Gradients::of_graph(&loss, model.parameters()).unwrap();
-    gradients.extend(model.ops().take_gradients()).unwrap();
-    gradients.check_coverage(model.parameters()).unwrap();
-    (loss.to_scalar().unwrap(), gradients)
-}
-
-/// ‖a − b‖ / ‖b‖; NaN if there is one anywhere.
-fn relative_distance(a: &Tensor, b: &Tensor) -> f32 {
-    let norm = |x: &Tensor| x.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
-    norm(&(a - b).unwrap()) / (norm(b) + 1e-12)
-}
-
-fn assert_close(fast: &Transformer, reference: &Transformer, batch: usize, seq_len: usize, tolerance: f32) {
-    let config = reference.config();
-    let (expected_loss, expected) = loss_and_gradients(reference, batch, seq_len);
-    let (loss, found) = loss_and_gradients(fast, batch, seq_len);
-    assert!(
-        (loss - expected_loss).abs() < tolerance * expected_loss.abs(),
-        "{config:?}: loss {loss}, not {expected_loss}"
-    );
-    let mut worst = 0.0_f32;
-    for (name, _) in reference.parameters().iter() {
-        let (expected, found) = (expected.get(name).unwrap(), found.get(name).unwrap());
-        // With one token, queries and keys have no gradient at all: the softmax of one score is constant.
-        if expected.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap() < 1e-7 {
-            continue;
-        }
-        let distance = relative_distance(found, expected);
-        assert!(distance < tolerance, "{config:?}: the gradient of {name} is off by {distance}");
-        worst = worst.max(distance);
-    }
-    println!("d_model {}, {batch} x {seq_len}: worst gradient off by {worst:.1e}", config.d_model);
+    let wide = [(config(192, 3, 1, 96, 130), 1, 150), (config(256, 2, 1, 64, 50), 2, 70)];
+    shared::shapes().into_iter().chain(wide).collect()
 }
 
 fn compare(precision: Precision, activations: Activations, tolerance: f32) {
@@ -137,7 +65,8 @@ fn compare(precision: Precision, activations: Activations, tolerance: f32) {
     for (config, batch, seq_len) in shapes() {
         let reference = Transformer::new(config, 3, &device).unwrap();
         let fast = reference.with_ops(Arc::new(cuda(&device, precision, activations))).unwrap();
-        assert_close(&fast, &reference, batch, seq_len, tolerance);
+        let what = format!("{precision:?} {activations:?} d_model {}", reference.config().d_model);
+        assert_close(&fast, &reference, batch, seq_len, tolerance, &what);
     }
 }
 
@@ -262,100 +191,7 @@ fn a_token_beyond_the_vocabulary_is_an_error() {
 #[test]
 fn steps_of_adamw_are_the_reference_s() {
     let device = device();
-    // The last one is longer than what one block works on.
-    let shapes = [vec![3, 5], vec![7], vec![1], vec![70, 1000]];
-    let parameters = || {
-        let mut parameters = tensors::Parameters::default();
-        for (i, shape) in shapes.iter().enumerate() {
-            let name = format!("p{i}");
-            let value = tensors::normal(1, &name, shape.clone(), 1.0, &device).unwrap();
-            parameters.insert(&name, &value).unwrap();
-        }
-        parameters
-    };
-    let gradients = |step: u64| {
-        let mut gradients = Gradients::default();
-        let named = shapes.iter().enumerate().map(|(i, shape)| {
-            let name = format!("p{i}");
-            let value = tensors::normal(step + 2, &name, shape.clone(), 0.3, &device).unwrap();
-            (name, value)
-        });
-        gradients.extend(named.collect()).unwrap();
-        gradients
-    };
-    let fast: Arc<dyn OptimizerOps> = Arc::new(cuda(&device, Precision::Bf16, Activations::Keep));
-    let (ours, theirs) = (parameters(), parameters());
-    let config = AdamWConfig { weight_decay: 0.3, ..AdamWConfig::default() };
-    let mut ours_optimizer = AdamW::new(config, &ours).unwrap().with_ops(fast.clone());
-    let mut theirs_optimizer = AdamW::new(config, &theirs).unwrap();
-    for step in 0..3 {
-        let gradients = gradients(step);
-        let (norm, expected) =
-            (gradients.global_norm(fast.as_ref()).unwrap(), gradients.global_norm(&ReferenceOptimizer).unwrap());
-        assert!((norm / expected - 1.0).abs() < 1e-5, "{norm} {expected}");
-        ours_optimizer.step(&ours, &gradients, 0.1, 0.5).unwrap();
-        theirs_optimizer.step(&theirs, &gradients, 0.1, 0.5).unwrap();
-    }
-    for ((name, ours), (_, theirs)) in ours.iter().zip(theirs.iter()) {
-        let distance = relative_distance(ours.as_tensor(), theirs.as_tensor());
-        assert!(distance < 1e-6, "{name} is off by {distance}");
-    }
-}
-
-/// Learns the same batches again and again.
-struct Repeat {
-    model: Transformer,
-    step: usize,
-}
-
-impl Task for Repeat {
-    type Batch = usize;
-
-    fn next_batch(&mut self) -> Result<usize> {
-        self.step += 1;
-        Ok(self.step % 4)
-    }
-
-    fn loss(&self, batch: &usize) -> Result<MicroLoss> {
-        let device = self.model.device();
-        let (inputs, targets) = (tokens(2, 32, 60, *batch, device), tokens(2, 32, 60, batch + 11, device));
-        let sum = self.model.next_token_loss(&inputs, &targets, None)?;
-        Ok(MicroLoss { sum, n_targets: 64, n_tokens: 64, extras: Vec::new() })
-    }
-
-    fn validate(&mut self) -> Result<Vec<(String, f64)>> {
-        Ok(Vec::new())
-    }
-
-    fn state(&self) -> serde_json::Value {
-        self.step.into()
-    }
-
-    fn restore(&mut self, state: &serde_json::Value) -> Result<()> {
-        self.step = state.as_u64().unwrap_or(0) as usize;
-        Ok(())
-    }
-}
-
-/// Losses of so many steps with two micro-batches each.
-fn train(ops: Option<Cuda>, n_steps: usize, device: &Device) -> Vec<f64> {
-    let model = Transformer::new(config(64, 1, 1, 48, 60), 3, device).unwrap();
-    let model = ops.iter().fold(model, |model, ops| model.with_ops(Arc::new(ops.clone())).unwrap());
-    let config = TrainConfig {
-        steps: n_steps,
-        micro_batches: 2,
-        schedule: Schedule { peak_lr: 1e-3, warmup_steps: 3, final_ratio: 0.1 },
-        optimizer: AdamWConfig::default(),
-        clip_norm: 1.0,
-        validate_every: 0,
-        checkpoint_every: 0,
-        keep_checkpoints: 1,
-    };
-    let trainer = Trainer::new(&model, config).unwrap();
-    // The copies that the model works on are the ones that the optimiser writes.
-    let mut trainer = ops.into_iter().fold(trainer, |trainer, ops| trainer.with_optimizer_ops(Arc::new(ops)));
-    let mut task = Repeat { model: model.clone(), step: 0 };
-    (0..n_steps).map(|_| trainer.train_step(&mut task).unwrap().loss).collect()
+    assert_adamw_is_the_reference_s(Arc::new(cuda(&device, Precision::Bf16, Activations::Keep)), &device);
 }
 
 /// A GPU's 50 take a second, the twin's would take minutes.
@@ -364,10 +200,11 @@ const N_STEPS: usize = if cfg!(feature = "cuda") { 50 } else { 12 };
 #[test]
 fn training_steps_follow_the_reference() {
     let device = device();
-    let expected = train(None, N_STEPS, &device);
+    let losses = |ops| train(Transformer::new(config(64, 1, 1, 48, 60), 3, &device).unwrap(), ops, N_STEPS);
+    let expected = losses(None);
     assert!(expected[N_STEPS - 1] < 0.95 * expected[0], "the reference learns: {expected:?}");
     for (precision, tolerance) in [(Precision::F32, 1e-3), (Precision::Bf16, 1e-2)] {
-        let found = train(Some(cuda(&device, precision, Activations::Keep)), N_STEPS, &device);
+        let found = losses(Some(cuda(&device, precision, Activations::Keep)));
         let off = found.iter().zip(&expected).map(|(a, b)| (a / b - 1.0).abs()).fold(0.0, f64::max);
         println!("{precision:?}: {} to {}, off by at most {off:.1e}", found[0], found[N_STEPS - 1]);
         assert!(off < tolerance, "{precision:?}: {off}\n{found:?}\n{expected:?}");
@@ -387,16 +224,7 @@ fn a_model_for_inference_sees_what_training_changes() {
         model.next_token_loss(&inputs, &targets, None).unwrap().to_scalar::<f32>().unwrap()
     };
     let before = loss(&frozen);
-    let settings = TrainConfig {
-        steps: 2,
-        micro_batches: 1,
-        schedule: Schedule { peak_lr: 1e-2, warmup_steps: 0, final_ratio: 1.0 },
-        optimizer: AdamWConfig::default(),
-        clip_norm: 1.0,
-        validate_every: 0,
-        checkpoint_every: 0,
-        keep_checkpoints: 1,
-    };
+    let settings = settings(2, 1, Schedule { peak_lr: 1e-2, warmup_steps: 0, final_ratio: 1.0 });
     let mut trainer = Trainer::new(&model, settings).unwrap().with_optimizer_ops(ops);
     let mut task = Repeat { model: model.clone(), step: 0 };
     (0..2).for_each(|_| drop(trainer.train_step(&mut task).unwrap()));

@@ -1,14 +1,18 @@
 //! Generation on kernels against generation on the reference operations, which has no kernels and no shortcuts.
 #![allow(clippy::unwrap_used)]
 
+#[path = "shared/primitives.rs"]
+mod primitives;
+
 use std::sync::Arc;
 
 use attention::KeyValueStore;
 use candle_core::{Device, Result, Tensor};
 use generation::{KvCache, Limits, Sampler, Sampling, generate};
 use kernels::{Activations, Fused, Isa, Precision};
+use primitives::Primitives;
 use tensors::difference;
-use transformer::{Architecture, AttentionLayout, ModelConfig, Ops, Transformer, Weight};
+use transformer::{Architecture, ModelConfig, Transformer};
 
 const CPU: Device = Device::Cpu;
 const N_TOKENS: usize = 150;
@@ -112,38 +116,6 @@ fn greedy_text_is_the_reference_s() {
         generate(model, &ids(20), Sampler::new(Sampling::Greedy, 0).unwrap(), limits).unwrap()
     };
     assert_eq!(text(&on_kernels(&model, Precision::F32, Isa::best())), text(&model.for_inference().unwrap()));
-}
-
-/// Only primitives: a block that the fused branches do not know.
-#[derive(Debug)]
-struct Primitives(Fused);
-
-impl Ops for Primitives {
-    fn embedding(&self, tokens: &Tensor, weight: &Weight) -> Result<Tensor> {
-        self.0.embedding(tokens, weight)
-    }
-    fn linear(&self, x: &Tensor, weight: &Weight) -> Result<Tensor> {
-        self.0.linear(x, weight)
-    }
-    fn rms_norm(&self, x: &Tensor, weight: &Weight, eps: f64) -> Result<Tensor> {
-        self.0.rms_norm(x, weight, eps)
-    }
-    fn attention(
-        &self,
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-        layout: AttentionLayout,
-        store: &mut dyn KeyValueStore,
-    ) -> Result<Tensor> {
-        self.0.attention(q, k, v, layout, store)
-    }
-    fn swiglu(&self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-        self.0.swiglu(gate, up)
-    }
-    fn target_log_probs(&self, hidden: &Tensor, head: &Weight, targets: &Tensor) -> Result<Tensor> {
-        self.0.target_log_probs(hidden, head, targets)
-    }
 }
 
 #[test]

@@ -1,41 +1,19 @@
 //! The peak that is predicted is the peak that is measured, at the allocator.
 
-#![allow(unsafe_code, clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use candle_core::{Device, Result, Tensor};
 use kernels::activation_memory::Graph;
 use kernels::training_memory::{StepSizes, Stored, TrainingMemory};
 use kernels::{Activations, Fused, Precision};
+use peak_alloc::PeakAlloc;
 use training::{AdamWConfig, MicroLoss, OptimizerOps, Schedule, Task, TrainConfig, Trainer};
 use transformer::{Architecture, ModelConfig, Ops, Transformer};
 
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: all is the system's allocator, which keeps the contract.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE.fetch_add(layout.size(), SeqCst) + layout.size();
-        PEAK.fetch_max(live, SeqCst);
-        // SAFETY: as the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), SeqCst);
-        // SAFETY: as the caller's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 /// The same tokens again and again.
 struct Fixed<'a> {
@@ -88,8 +66,8 @@ fn operations(stored: Stored, activations: Activations) -> (Arc<dyn Ops>, Arc<dy
 
 /// The most bytes that two steps hold at once, beyond what the process held before.
 fn measured(config: &ModelConfig, step: &StepSizes) -> usize {
-    let before = LIVE.load(SeqCst);
-    PEAK.store(before, SeqCst);
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
     let model = Transformer::new(config.clone(), 0, &Device::Cpu).unwrap();
     let activations = if step.graph == Graph::Recompute { Activations::Recompute } else { Activations::Keep };
     let (ops, optimizer) = operations(step.stored, activations);
@@ -110,7 +88,7 @@ fn measured(config: &ModelConfig, step: &StepSizes) -> usize {
     for _ in 0..2 {
         trainer.train_step(&mut task).unwrap();
     }
-    PEAK.load(SeqCst) - before
+    ALLOCATOR.peak_usage() - before
 }
 
 fn sizes(d_model: usize, n_layers: usize, d_ff: usize, vocab_size: usize, tie_embeddings: bool) -> ModelConfig {
