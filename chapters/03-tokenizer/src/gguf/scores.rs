@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! rank of (left, right) = how many scores are higher than the score of the token "left right"
-//! score of a token      = − (lowest rank of the pairs that make it)
+//! score of a token      = − (lowest rank of the pairs that make it, or of tokens whose ranks are mixed with its)
 //! ```
 //!
 //! A list of merges says more: it may leave out a way to make a token. Trained lists do, since training made each token in one way. Such a list
@@ -15,10 +15,7 @@
 //!
 //! Sources: llama.cpp, `llama-vocab.cpp`, `llm_tokenizer_spm`; sentencepiece, `src/bpe_model.cc`.
 
-use std::{
-    cmp::Reverse,
-    collections::{HashMap, HashSet},
-};
+use std::{cmp::Reverse, collections::HashMap};
 
 use crate::{
     Tokenizer,
@@ -62,7 +59,7 @@ pub(super) fn merges_of_scores(tokens: &[(&str, f32, u32)]) -> Result<Vec<(Pair,
 }
 // ANCHOR_END: merges_of_scores
 
-/// The score of each id that is `joined`, of which `written` are the texts.
+/// The score of each id, of which `written` are the texts; other texts than the ordinary ones are not `is_joined`.
 ///
 /// # Errors
 /// If scores cannot say what this tokenizer joins; the message names two tokens.
@@ -71,38 +68,43 @@ pub(super) fn scores_of_merges(
     written: &[String],
     is_joined: impl Fn(u32) -> bool,
 ) -> Result<Vec<f32>, String> {
+    let n_chars = |id: u32| Reverse(written[id as usize].chars().count());
+    let quoted = |(left, right): Pair| format!("{:?} and {:?}", written[left as usize], written[right as usize]);
+    let known = tokenizer.merges().iter().filter_map(|&pair| Some((pair, tokenizer.merge_of(pair)?)));
+    let mut merges: Vec<(Pair, Merge)> = known.collect();
+    merges.sort_by_key(|(_, merge)| merge.rank);
+    let last_rank: HashMap<u32, u32> = merges.iter().map(|(_, merge)| (merge.new_id, merge.rank)).collect();
     // Single characters are made of nothing; theirs is below all others, as SentencePiece has it.
-    let lowest = -(tokenizer.merges().len() as f32) - 1.0;
-    let mut scores = vec![lowest; written.len()];
-    let merges = || tokenizer.merges().iter().filter_map(|&pair| Some((pair, tokenizer.merge_of(pair)?)));
-    for (_, Merge { rank, new_id }) in merges() {
-        let score = &mut scores[new_id as usize];
-        *score = score.max(-(rank as f32));
+    let mut scores = vec![-(merges.len() as f32) - 1.0; written.len()];
+    // Tokens whose ranks are mixed had equal scores, if they are in the order in which converters list equals.
+    let mut mixed = 0..0;
+    let mut before: Option<(Pair, u32)> = None;
+    for &(pair, Merge { rank, new_id }) in &merges {
+        if !mixed.contains(&rank) {
+            (mixed, before) = (rank..rank, None);
+        }
+        mixed.end = mixed.end.max(last_rank[&new_id] + 1);
+        scores[new_id as usize] = -(mixed.start as f32);
+        let place = |(left, right): Pair| (n_chars(left), n_chars(right));
+        if before.is_some_and(|(before, made)| made != new_id && place(before) > place(pair)) {
+            return Err(format!("no score can say that {} are joined as late as they are here", quoted(pair)));
+        }
+        before = Some((pair, new_id));
     }
     let ids = (0_u32..).zip(written).zip(&scores).filter(|((id, _), _)| is_joined(*id));
     let tokens: Vec<(&str, f32, u32)> = ids.map(|((id, text), &score)| (text.as_str(), score, id)).collect();
-    let derived = merges_of_scores(&tokens)?;
-    let quoted = |(left, right): Pair| format!("{:?} and {:?}", written[left as usize], written[right as usize]);
-    let (mut group, mut latest, mut latest_before) = (None, 0, None);
-    for &(pair, merge) in &derived {
-        let ours = tokenizer.merge_of(pair).filter(|ours| ours.new_id == merge.new_id);
-        let Some(Merge { rank, .. }) = ours else {
-            return Err(format!(
-                "llama.cpp joins by scores, so it would join {}, which this tokenizer does not; only a table that SentencePiece made has scores",
-                quoted(pair)
-            ));
-        };
-        if group != Some(merge.rank) {
-            latest_before = group.replace(merge.rank).map(|_| latest);
-        }
-        if latest_before.is_some_and(|before| rank < before) {
-            return Err(format!("no score can say that {} are joined as early as they are here", quoted(pair)));
-        }
-        latest = latest.max(rank);
-    }
-    let known: HashSet<Pair> = derived.iter().map(|(pair, _)| *pair).collect();
-    match merges().find(|(pair, _)| !known.contains(pair)) {
-        Some((pair, _)) => Err(format!("llama.cpp would not join {}, which this tokenizer does", quoted(pair))),
-        None => Ok(scores),
+    let derived: HashMap<Pair, u32> =
+        merges_of_scores(&tokens)?.into_iter().map(|(pair, merge)| (pair, merge.new_id)).collect();
+    let ours: HashMap<Pair, u32> = merges.into_iter().map(|(pair, merge)| (pair, merge.new_id)).collect();
+    let only_in = |some: &HashMap<Pair, u32>, others: &HashMap<Pair, u32>| {
+        some.iter().filter(|(pair, id)| others.get(pair) != Some(id)).map(|(pair, _)| *pair).min()
+    };
+    match (only_in(&derived, &ours), only_in(&ours, &derived)) {
+        (None, None) => Ok(scores),
+        (Some(pair), _) => Err(format!(
+            "llama.cpp joins by scores, so it would join {}, which this tokenizer does not; only a table that SentencePiece made has scores",
+            quoted(pair)
+        )),
+        (None, Some(pair)) => Err(format!("llama.cpp would not join {}, which this tokenizer does", quoted(pair))),
     }
 }
