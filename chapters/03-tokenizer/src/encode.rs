@@ -148,3 +148,41 @@ impl Normalizer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Cutting in front of spaces changes no id: the uncut way is the oracle.
+        #[test]
+        fn words_have_the_ids_of_the_whole(
+            name in prop::sample::select(&["llama2", "mistral", "partial"][..]),
+            pieces in prop::collection::vec(" {0,3}([a-z]{1,4}| the| lamp|[ab]{1,6}|[^ ▁]|[0-9\\n]{1,3})", 0..30),
+        ) {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/tokenizer/spm/");
+            let tokenizer = Tokenizer::load(format!("{folder}{name}.json")).unwrap();
+            prop_assert!(tokenizer.is_cut_at_spaces());
+            let Symbols::Characters(characters) = &tokenizer.pipeline().symbols else { panic!("{name} has bytes") };
+            let text = pieces.concat();
+            let normalized = tokenizer.pipeline().normalized(&text);
+            let mut whole = Vec::new();
+            if !text.is_empty() {
+                let uncut = characters.spaces.prefixed(&normalized, Position::Start);
+                tokenizer.encode_characters(characters, &uncut, &mut whole);
+            }
+            prop_assert_eq!(tokenizer.encode(&text), whole, "{}", name);
+        }
+    }
+
+    #[test]
+    fn a_table_with_a_token_across_a_space_is_not_cut() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/tokenizer/spm/");
+        let tokenizer = Tokenizer::load(format!("{folder}gemma.json")).unwrap();
+        assert!(!tokenizer.is_cut_at_spaces());
+        let across = tokenizer.encode(&" of the".repeat(9));
+        assert!(across.iter().any(|&id| tokenizer.text_inside(id).trim_start().contains(' ')), "{across:?}");
+    }
+}
