@@ -131,6 +131,31 @@ fn what_is_written_for_llama_cpp_is_the_same_tokenizer() {
     }
 }
 
+/// In Mistral's table all runs of spaces have one score; a list of merges mixes the ways to make them.
+#[test]
+fn equal_scores_come_back_from_a_list_of_merges() {
+    let read =
+        |pairs: Vec<(String, Value)>| Tokenizer::from_gguf(pairs.into_iter().collect(), Path::new("x.gguf")).unwrap();
+    let mut pairs = load("llama2").to_gguf(0).unwrap();
+    let texts =
+        pairs.iter().find_map(|(_, value)| if let Value::Texts(texts) = value { Some(texts.clone()) } else { None });
+    for (_, value) in &mut pairs {
+        if let Value::Numbers(scores) = value {
+            let runs =
+                texts.iter().flatten().zip(scores).filter(|(text, _)| ["aa", "aaa", "aaaa"].contains(&text.as_str()));
+            assert_eq!(runs.map(|(_, score)| *score = -100.0).count(), 3);
+        }
+    }
+    let scored = read(pairs);
+    let listed = load_json(&saved(&scored)).unwrap();
+    assert_eq!(listed.merges(), scored.merges());
+    let again = read(listed.to_gguf(0).unwrap());
+    assert_eq!(again.merges(), scored.merges());
+    for text in ["aaaaa aaa aaaaaaaaaaa", "aaaab", "the lamplight"] {
+        assert_eq!(again.encode(text), scored.encode(text), "{text:?}");
+    }
+}
+
 #[test]
 fn merges_that_scores_cannot_say_are_refused() {
     let said = load("mistral").to_gguf(0).unwrap_err();
