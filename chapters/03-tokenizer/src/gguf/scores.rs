@@ -11,6 +11,9 @@
 //! A list of merges says more: it may leave out a way to make a token. Trained lists do, since training made each token in one way. Such a list
 //! has no scores, and is refused: llama.cpp would join what this tokenizer does not.
 //!
+//! It also orders equals: written as a list, as converters do, `aaa` is made of `aa a` before `a aa`, where scores take the leftmost. On 3.6 MB of text with Mistral's
+//! table the two gave the same ids.
+//!
 //! Only ordinary tokens are made by joining. llama.cpp also joins to the texts of special tokens; SentencePiece does not.
 //!
 //! Sources: llama.cpp, `llama-vocab.cpp`, `llm_tokenizer_spm`; sentencepiece, `src/bpe_model.cc`.
@@ -26,7 +29,8 @@ use crate::{
 const MAX_TOKEN_BYTES: usize = 1 << 12;
 
 // ANCHOR: merges_of_scores
-/// Every way to make a token of two others, ordered by rank; of equal ranks, longer parts first, as converters of files list them. `tokens` are texts, scores and ids.
+/// Every way to make a token of two others, ordered by rank; of equal ranks, longer parts first, as converters of files list them.
+/// `tokens` are texts, scores and ids.
 ///
 /// # Errors
 /// A token that is too long, or a score that is no number.
