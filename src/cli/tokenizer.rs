@@ -159,7 +159,7 @@ fn encode(args: &EncodeArgs, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     for id in &ids {
-        writeln!(out, "{id:>6} {:?}", tokenizer.decode_with_special(&[*id]))?;
+        writeln!(out, "{id:>6} {:?}", tokenizer.text_inside(*id))?;
     }
     Ok(())
 }

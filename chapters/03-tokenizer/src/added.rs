@@ -13,7 +13,11 @@ use std::collections::{BTreeSet, HashMap};
 use aho_corasick::{AhoCorasick, MatchKind};
 use serde::{Deserialize, Serialize};
 
-use crate::{TokenizerError, bytes_to_unicode::char_to_byte};
+use crate::{
+    TokenizerError,
+    bytes_to_unicode::char_to_byte,
+    pipeline::{Pipeline, Symbols},
+};
 
 /// An added token, as `tokenizer.json` lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,11 +77,11 @@ pub(crate) struct AddedTokens {
 impl AddedTokens {
     /// # Errors
     /// [`TokenizerError::SpecialToken`] for an empty one, a repeated one, or one that a byte's character spells.
-    pub(crate) fn new(mut tokens: Vec<AddedToken>) -> Result<Self, TokenizerError> {
+    pub(crate) fn new(mut tokens: Vec<AddedToken>, pipeline: &Pipeline) -> Result<Self, TokenizerError> {
         tokens.sort_by_key(|token| token.id);
         let mut place_by_text = HashMap::new();
         for (place, token) in tokens.iter().enumerate() {
-            check(&token.content)?;
+            check(&token.content, &pipeline.symbols)?;
             if place_by_text.insert(token.content.clone(), place).is_some() {
                 return Err(refuse(&token.content, "is listed twice; list it once"));
             }
@@ -85,7 +89,12 @@ impl AddedTokens {
         let special_ids = tokens.iter().filter(|token| token.special).map(|token| token.id).collect();
         let search = |normalized| {
             let of_kind = |place: &usize| tokens[*place].normalized == normalized;
-            Search::new(&tokens, (0..tokens.len()).filter(of_kind).collect())
+            // Who searches in normalised text searches for a normalised token: Llama 2's `<s>` is then ` <s>`.
+            let content = |token: &AddedToken| match normalized {
+                true => pipeline.normalized(&token.content).into_owned(),
+                false => token.content.clone(),
+            };
+            Search::new(&tokens, (0..tokens.len()).filter(of_kind).collect(), content)
         };
         Ok(Self { raw: search(false)?, normalized: search(true)?, tokens, place_by_text, special_ids })
     }
@@ -149,9 +158,13 @@ struct Search {
 }
 
 impl Search {
-    fn new(tokens: &[AddedToken], places: Vec<usize>) -> Result<Option<Self>, TokenizerError> {
+    fn new(
+        tokens: &[AddedToken],
+        places: Vec<usize>,
+        content: impl Fn(&AddedToken) -> String,
+    ) -> Result<Option<Self>, TokenizerError> {
         let Some(&first) = places.first() else { return Ok(None) };
-        let texts = places.iter().map(|&place| &tokens[place].content);
+        let texts = places.iter().map(|&place| content(&tokens[place]));
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .build(texts)
@@ -164,11 +177,11 @@ impl Search {
     }
 }
 
-fn check(text: &str) -> Result<(), TokenizerError> {
+fn check(text: &str, symbols: &Symbols) -> Result<(), TokenizerError> {
     let mut chars = text.chars();
     match (chars.next(), chars.next()) {
         (None, _) => Err(refuse(text, "is empty; give it a text such as <|end|>")),
-        (Some(c), None) if char_to_byte(c).is_some() => {
+        (Some(c), None) if matches!(symbols, Symbols::Bytes) && char_to_byte(c).is_some() => {
             Err(refuse(text, "stands for a byte in the vocabulary; choose a longer text such as <|end|>"))
         }
         _ => Ok(()),

@@ -67,7 +67,7 @@ pub enum TokenizerError {
         reason: String,
     },
     /// The file is a tokenizer of a kind that this chapter does not implement.
-    #[error("{} needs {what}, which is not supported: only byte-level BPE with a known pattern is", path.display())]
+    #[error("{} needs {what}, which is not supported: only BPE is, over bytes with a known pattern or over characters (SentencePiece)", path.display())]
     Unsupported {
         /// Which file.
         path: PathBuf,

@@ -3,14 +3,14 @@
 //! Saving writes a temporary file beside the target, flushes it to the disk and renames it: whoever looks sees the old
 //! file or the new one, never half of one.
 //!
-//! Loading reads the files of GPT-2, Llama 3, SmolLM2, Qwen2 and others of their make. It refuses, by name, everything that
-//! would change ids and that this chapter does not implement: other models than byte-level BPE (Llama 2's SentencePiece),
-//! parts of the pipeline that [`pipeline`](mod@crate::pipeline) does not know, truncation, padding and dropout.
+//! Loading reads the files of GPT-2, Llama 3, SmolLM2, Qwen2 and others of their make, and those of Llama 2, TinyLlama, Mistral and Gemma.
+//! It refuses, by name, everything that would change ids and that this chapter does not implement: other models than BPE (T5's Unigram),
+//! parts of the pipeline that [`pipeline`](mod@crate::pipeline) and `spaces` do not know, truncation, padding and dropout.
 //!
 //! Source: `tokenizers` 0.23, `src/models/bpe/serialization.rs` and `src/tokenizer/serialization.rs`.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fs::{self, File},
     io::Write,
     path::Path,
@@ -22,8 +22,9 @@ use serde_json::{Map, Value, json};
 use crate::{
     PreTokenizer, Tokenizer, TokenizerError,
     added::{AddedToken, AddedTokens},
-    bytes_to_unicode::{from_visible, to_visible},
-    pipeline::{Normalizer, Pipeline, Template, byte_level, check_decoder},
+    characters::Characters,
+    pipeline::{Normalizer, Pipeline, Symbols, Template, check_decoder},
+    spaces::SpaceParts,
     tokenizer::{Merge, Pair, Parts},
 };
 
@@ -75,35 +76,32 @@ impl Tokenizer {
 impl Tokenizer {
     /// The file's content; what is null or false is what we do not use.
     fn to_json(&self) -> Value {
-        let written = |id: u32| match self.added().by_id(id) {
-            Some(token) => token.content.clone(),
-            None => to_visible(self.token_bytes(id).unwrap_or_default()),
-        };
         let in_model = |id: &u32| match self.added().by_id(*id) {
             Some(token) => token.in_model,
             None => self.token_bytes(*id).is_some(),
         };
         let ids = (0..self.vocab_size() as u32).filter(in_model);
-        let vocab: Map<String, Value> = ids.map(|id| (written(id), id.into())).collect();
-        let merges = self.merges().iter().map(|&(left, right)| [written(left), written(right)]);
-        let Pipeline { normalizer, pretokenizer, whole_words_first, template, unknown } = self.pipeline();
+        let vocab: Map<String, Value> = ids.map(|id| (self.written(id), id.into())).collect();
+        let merges = self.merges().iter().map(|&(left, right)| [self.written(left), self.written(right)]);
+        let Pipeline { whole_words_first, template, unknown, .. } = self.pipeline();
+        let (parts, byte_fallback, fuse_unk) = self.pipeline().to_json();
         json!({
             "version": "1.0",
             "truncation": null,
             "padding": null,
             "added_tokens": self.added().all(),
-            "normalizer": normalizer.to_json(),
-            "pre_tokenizer": pretokenizer.to_json(),
+            "normalizer": parts.normalizer,
+            "pre_tokenizer": parts.pre_tokenizer,
             "post_processor": template.to_json(),
-            "decoder": byte_level(true),
+            "decoder": parts.decoder,
             "model": {
                 "type": "BPE",
                 "dropout": null,
-                "unk_token": unknown.map(written),
+                "unk_token": unknown.map(|id| self.written(id)),
                 "continuing_subword_prefix": null,
                 "end_of_word_suffix": null,
-                "fuse_unk": false,
-                "byte_fallback": false,
+                "fuse_unk": fuse_unk,
+                "byte_fallback": byte_fallback,
                 "ignore_merges": whole_words_first,
                 "vocab": vocab,
                 "merges": merges.collect::<Vec<_>>(),
@@ -193,25 +191,41 @@ impl TokenizerFile {
             return Err(format!("{name} {value}"));
         }
         let is_set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+        if let Some(token) = self.added_tokens.iter().find(|token| token.single_word) {
+            return Err(format!("the added token {:?} with single_word", token.content));
+        }
+        let spaces = SpaceParts {
+            normalizer: self.normalizer.clone(),
+            pre_tokenizer: self.pre_tokenizer.clone(),
+            decoder: self.decoder.clone(),
+        };
+        let has_characters = spaces.are_about_marks();
         let flags = [
-            ("fuse_unk", self.model.fuse_unk && self.model.unk_token.is_some()),
-            ("byte_fallback (a SentencePiece table, as Llama 2 has)", self.model.byte_fallback),
+            ("fuse_unk", self.model.fuse_unk && self.model.unk_token.is_some() && !has_characters),
+            ("byte_fallback over bytes", self.model.byte_fallback && !has_characters),
+            ("ignore_merges over characters", self.model.ignore_merges && has_characters),
             ("continuing_subword_prefix", is_set(&self.model.continuing_subword_prefix)),
             ("end_of_word_suffix", is_set(&self.model.end_of_word_suffix)),
         ];
         if let Some((name, _)) = flags.iter().find(|(_, set)| *set) {
             return Err(format!("the model's {name}"));
         }
-        if let Some(token) = self.added_tokens.iter().find(|token| token.single_word) {
-            return Err(format!("the added token {:?} with single_word", token.content));
+        let unknown = self.model.unk_token.as_ref().and_then(|token| self.model.vocab.get(token)).copied();
+        let template = Template::from_json(&self.post_processor)?;
+        if has_characters {
+            let (byte_fallback, fuse_unknown) = (self.model.byte_fallback, self.model.fuse_unk);
+            let characters = Characters { spaces: spaces.read()?, byte_fallback, fuse_unknown };
+            let symbols = Symbols::Characters(Box::new(characters));
+            return Ok(Pipeline { symbols, template, unknown, ..Pipeline::default() });
         }
         check_decoder(&self.decoder)?;
         Ok(Pipeline {
+            symbols: Symbols::Bytes,
             normalizer: Normalizer::from_json(&self.normalizer)?,
             pretokenizer: PreTokenizer::from_json(&self.pre_tokenizer)?,
             whole_words_first: self.model.ignore_merges,
-            template: Template::from_json(&self.post_processor)?,
-            unknown: self.model.unk_token.as_ref().and_then(|token| self.model.vocab.get(token)).copied(),
+            template,
+            unknown,
         })
     }
 }
@@ -221,16 +235,27 @@ pub(crate) fn assemble(
     path: &Path,
     vocab: HashMap<String, u32>,
     merges: &[MergeText],
-    mut added: Vec<AddedToken>,
+    added: Vec<AddedToken>,
     pipeline: Pipeline,
 ) -> Result<Tokenizer, TokenizerError> {
     let merges = merge_ids(path, &vocab, merges)?;
+    assemble_ranked(path, vocab, merges, added, pipeline)
+}
+
+/// The same, with merges that are ids already.
+pub(crate) fn assemble_ranked(
+    path: &Path,
+    vocab: HashMap<String, u32>,
+    merges: Vec<(Pair, Merge)>,
+    mut added: Vec<AddedToken>,
+    pipeline: Pipeline,
+) -> Result<Tokenizer, TokenizerError> {
     for token in &mut added {
         token.in_model = vocab.contains_key(&token.content);
     }
-    let added = AddedTokens::new(added).map_err(|error| damaged(path, error.to_string()))?;
-    let tokens = tokens_by_id(vocab, added.all(), path)?;
-    Tokenizer::from_parts(Parts { tokens, merges, added, pipeline })
+    let added = AddedTokens::new(added, &pipeline).map_err(|error| damaged(path, error.to_string()))?;
+    let (tokens, byte_tokens) = tokens_by_id(vocab, added.all(), &pipeline, path)?;
+    Tokenizer::from_parts(Parts { tokens, byte_tokens, merges, added, pipeline })
         .map_err(|missing| damaged(path, format!("the vocabulary has no token for byte 0x{:02X}", missing.0)))
 }
 
@@ -255,12 +280,13 @@ fn merge_ids(
 /// A file may leave out ids, but hardly half of them; a single wild one must not ask for gigabytes.
 const MAX_IDS_PER_TOKEN: usize = 2;
 
-/// The bytes of each token, by id; empty where the file has none.
+/// The bytes of each token, by id, empty where the file has none; and which of them are the tokens of single bytes.
 fn tokens_by_id(
     vocab: HashMap<String, u32>,
     added: &[AddedToken],
+    pipeline: &Pipeline,
     path: &Path,
-) -> Result<Vec<Vec<u8>>, TokenizerError> {
+) -> Result<TokensById, TokenizerError> {
     let mut text_by_id: HashMap<u32, String> = HashMap::with_capacity(vocab.len());
     let in_file = vocab.into_iter().chain(added.iter().map(|token| (token.content.clone(), token.id)));
     for (text, id) in in_file {
@@ -270,20 +296,26 @@ fn tokens_by_id(
             return Err(damaged(path, format!("{other:?} and {text:?} share the id {id}")));
         }
     }
-    let added: HashSet<u32> = added.iter().map(|token| token.id).collect();
+    let added: HashMap<u32, &AddedToken> = added.iter().map(|token| (token.id, token)).collect();
     let n_tokens = text_by_id.len();
     let n_ids = text_by_id.keys().max().map_or(0, |&largest| largest as usize + 1);
     if n_ids > n_tokens * MAX_IDS_PER_TOKEN {
         return Err(damaged(path, format!("its largest id is {}, but it has {n_tokens} tokens", n_ids - 1)));
     }
-    let mut tokens = vec![Vec::new(); n_ids];
+    let (mut tokens, mut byte_tokens) = (vec![Vec::new(); n_ids], Vec::new());
     for (id, text) in text_by_id {
-        let refused = |c| damaged(path, format!("token {text:?} has {c:?}, which stands for no byte"));
-        tokens[id as usize] =
-            if added.contains(&id) { text.clone().into_bytes() } else { from_visible(&text).map_err(refused)? };
+        if let Some(token) = added.get(&id) {
+            tokens[id as usize] = pipeline.bytes_of_added(token);
+            continue;
+        }
+        let (bytes, byte) = pipeline.symbols.read_token(&text).map_err(|reason| damaged(path, reason))?;
+        tokens[id as usize] = bytes;
+        byte_tokens.extend(byte.map(|byte| (byte, id)));
     }
-    Ok(tokens)
+    Ok((tokens, byte_tokens))
 }
+
+type TokensById = (Vec<Vec<u8>>, Vec<(u8, u32)>);
 
 fn damaged(path: &Path, reason: String) -> TokenizerError {
     TokenizerError::damaged(path, reason)

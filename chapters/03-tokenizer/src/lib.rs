@@ -2,7 +2,8 @@
 //!
 //! A model computes with numbers, so text becomes a list of ids into a table of tokens, the vocabulary. Byte-level
 //! BPE learns that table from text: it starts from the 256 bytes and keeps joining the pair of neighbours that
-//! occurs most often. Every string has an encoding, and decoding gives the same string back.
+//! occurs most often. Every string has an encoding, and decoding gives the same string back. Published tables over characters
+//! (SentencePiece) are read and applied too, not trained.
 //!
 //! The map, in reading order:
 //!
@@ -16,6 +17,7 @@
 //! | [`train`], `learner` | the same merges, with counts that are kept up to date |
 //! | [`tokenizer`](mod@tokenizer) | the table: tokens, merges, look-ups |
 //! | [`encode`], `merge`, `rank_queue`, `cache` | merges applied to new text, in order of rank |
+//! | `characters`, `spaces` | the other family's first symbols, and where it puts spaces (Llama 2, Mistral) |
 //! | [`decode`] | ids to text, also one id at a time |
 //! | [`special`], `added` | tokens that text cannot spell, and others that are searched for |
 //! | [`file`](mod@file), [`pipeline`] | `tokenizer.json`, which Hugging Face's `tokenizers` opens too |
@@ -30,6 +32,7 @@ mod added;
 pub mod bytes_to_unicode;
 mod cache;
 pub mod char_class;
+mod characters;
 pub mod decode;
 pub mod encode;
 pub mod error;
@@ -44,6 +47,7 @@ mod rank_queue;
 pub mod recount;
 pub mod report;
 mod scan;
+mod spaces;
 pub mod special;
 pub mod tiktoken;
 pub mod tokenizer;

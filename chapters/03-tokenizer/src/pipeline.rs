@@ -10,13 +10,31 @@
 //! | `post_processor` | none, `ByteLevel` (changes offsets alone), `TemplateProcessing` (Llama 3's `<\|begin_of_text\|>`) |
 //! | `decoder` | `ByteLevel` |
 //!
+//! Tables of characters say the same otherwise; `spaces` reads and writes theirs.
+//!
 //! Everything else is refused by name: a tokenizer that loads and gives slightly other ids is worse than none.
 //!
 //! Source: `tokenizers` 0.23, `src/pre_tokenizers`, `src/processors/template.rs`.
 
 use serde_json::{Value, json};
 
-use crate::pretokenize::{Digits, Pattern, PreTokenizer};
+use crate::{
+    characters::Characters,
+    pretokenize::{Digits, Pattern, PreTokenizer},
+    spaces::SpaceParts,
+};
+
+// ANCHOR: symbols
+/// What merging starts from.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Symbols {
+    /// The bytes of each word (GPT-2, Llama 3, Qwen).
+    #[default]
+    Bytes,
+    /// Characters, spaces among them (SentencePiece: Llama 2, Mistral).
+    Characters(Box<Characters>),
+}
+// ANCHOR_END: symbols
 
 /// What is done to a text before it is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +49,8 @@ pub enum Normalizer {
 /// The parts of a tokenizer that are not its table.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pipeline {
+    pub(crate) symbols: Symbols,
+    /// Of bytes alone, as the next one; what happens to spaces is said by `symbols` otherwise.
     pub(crate) normalizer: Normalizer,
     pub(crate) pretokenizer: PreTokenizer,
     /// Whether a word that is a token is not merged at all (`ignore_merges`: Llama 3, tiktoken).
@@ -47,6 +67,21 @@ pub(crate) struct Template {
     pub(crate) after: Vec<u32>,
     /// The part of the file, to be written again as it was.
     json: Value,
+}
+
+impl Pipeline {
+    /// The parts of a file that say how text is cut, then `byte_fallback` and `fuse_unk`.
+    pub(crate) fn to_json(&self) -> (SpaceParts, bool, bool) {
+        match &self.symbols {
+            Symbols::Bytes => {
+                let (normalizer, pre_tokenizer) = (self.normalizer.to_json(), self.pretokenizer.to_json());
+                (SpaceParts { normalizer, pre_tokenizer, decoder: byte_level(true) }, false, false)
+            }
+            Symbols::Characters(characters) => {
+                (SpaceParts::of(&characters.spaces).clone(), characters.byte_fallback, characters.fuse_unknown)
+            }
+        }
+    }
 }
 
 impl Normalizer {
@@ -207,7 +242,7 @@ pub(crate) fn byte_level(use_regex: bool) -> Value {
 }
 
 /// The parts of a `Sequence`, or the one part, or none.
-fn stages(value: &Value, field: &str) -> Vec<Value> {
+pub(crate) fn stages(value: &Value, field: &str) -> Vec<Value> {
     match value {
         Value::Null => Vec::new(),
         _ if value["type"] == "Sequence" => value[field].as_array().cloned().unwrap_or_default(),
@@ -216,7 +251,7 @@ fn stages(value: &Value, field: &str) -> Vec<Value> {
 }
 
 /// The JSON of a part, cut where it is longer than a message should be.
-fn short(value: &Value) -> String {
+pub(crate) fn short(value: &Value) -> String {
     const MAX_CHARS: usize = 300;
     let text = value.to_string();
     match text.char_indices().nth(MAX_CHARS) {

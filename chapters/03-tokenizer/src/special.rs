@@ -6,7 +6,7 @@
 //!
 //! Where two special tokens match at one place, the longest wins, as in the `tokenizers` crate.
 
-use crate::{Tokenizer, added::Recognise};
+use crate::{Tokenizer, added::Recognise, spaces::Position};
 
 // ANCHOR: special_tokens
 /// Ends every document of the pretraining stream.
@@ -26,7 +26,7 @@ pub const SPECIAL_TOKENS: [&str; 4] = [END_OF_TEXT, USER, ASSISTANT, END];
 impl Tokenizer {
     /// The ids of `text`, in which the text of a special token becomes its id. For templates, never for user text.
     pub fn encode_with_special(&self, text: &str) -> Vec<u32> {
-        self.encode_recognising(text, Recognise::All)
+        self.encode_recognising(text, Recognise::All, Position::Start)
     }
 
     /// Whether `id` is a special token.

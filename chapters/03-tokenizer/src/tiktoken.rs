@@ -48,9 +48,9 @@ impl Tokenizer {
             tokens[place] = token.as_bytes().to_vec();
         }
         let added = special_tokens.iter().map(|&(token, id)| AddedToken::special(token, id));
-        let added = AddedTokens::new(added.collect())?;
         let pipeline = Pipeline { pretokenizer, whole_words_first: true, ..Pipeline::default() };
-        Self::from_parts(Parts { tokens, merges, added, pipeline })
+        let added = AddedTokens::new(added.collect(), &pipeline)?;
+        Self::from_parts(Parts { tokens, byte_tokens: Vec::new(), merges, added, pipeline })
             .map_err(|missing| damaged(format!("it has no token for byte 0x{:02X}", missing.0)))
     }
 

@@ -11,7 +11,13 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use crate::{
-    PreTokenizer, TokenizerError, TrainConfig, TrainSummary, added::AddedTokens, cache::CachePool, pipeline::Pipeline,
+    PreTokenizer, TokenizerError, TrainConfig, TrainSummary,
+    added::AddedTokens,
+    bytes_to_unicode::to_visible,
+    cache::CachePool,
+    characters::{byte_token, with_marks},
+    pipeline::{Pipeline, Symbols},
+    spaces::crosses_a_cut,
     train,
 };
 
@@ -31,7 +37,7 @@ impl Merge {
 }
 
 // ANCHOR: tokenizer
-/// A byte-level BPE tokenizer. Cheap to share between threads (`&Tokenizer` is enough for everything).
+/// A BPE tokenizer, of bytes or of characters. Cheap to share between threads (`&Tokenizer` is enough for everything).
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     /// Each token's bytes, by id (an added token's are its text). Empty where a file leaves out an id.
@@ -40,9 +46,12 @@ pub struct Tokenizer {
     merges: Vec<Pair>,
     merge_of: HashMap<u64, Merge, RandomState>,
     id_by_bytes: HashMap<Vec<u8>, u32, RandomState>,
+    /// Of a table of characters: their `<0xNN>`, which are not in `id_by_bytes`.
     id_by_byte: [Option<u32>; 256],
     added: AddedTokens,
     pipeline: Pipeline,
+    /// Whether a table of characters may be applied word by word.
+    is_cut_at_spaces: bool,
     caches: CachePool,
 }
 // ANCHOR_END: tokenizer
@@ -51,6 +60,8 @@ pub struct Tokenizer {
 pub(crate) struct Parts {
     /// Bytes by id; empty for an id that no token has.
     pub(crate) tokens: Vec<Vec<u8>>,
+    /// Of a table of characters: the tokens of bytes.
+    pub(crate) byte_tokens: Vec<(u8, u32)>,
     /// In order of rank; of a pair that is listed twice, the last counts.
     pub(crate) merges: Vec<(Pair, Merge)>,
     pub(crate) added: AddedTokens,
@@ -83,28 +94,38 @@ impl Tokenizer {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// A byte that UTF-8 uses and that no token is.
+    /// A byte that UTF-8 uses and that no token is; in a table of characters, a space that is none.
     pub(crate) fn from_parts(parts: Parts) -> Result<Self, MissingByte> {
-        let Parts { tokens, merges, added, pipeline } = parts;
+        let Parts { tokens, byte_tokens, merges, added, pipeline } = parts;
+        let mut id_by_byte = [None; 256];
+        byte_tokens.iter().for_each(|&(byte, id)| id_by_byte[usize::from(byte)] = Some(id));
         let mut id_by_bytes = HashMap::with_capacity_and_hasher(tokens.len(), RandomState::default());
         for (token, id) in tokens.iter().zip(0..) {
+            let is_byte_token = token.len() == 1 && id_by_byte[usize::from(token[0])] == Some(id);
             // An added token is found by its text, never by bytes: one that is "\n" must not hide the byte.
-            if !token.is_empty() && added.by_id(id).is_none() {
+            if !token.is_empty() && !is_byte_token && added.by_id(id).is_none() {
                 id_by_bytes.insert(token.clone(), id);
             }
         }
-        let id_by_byte: [Option<u32>; 256] = std::array::from_fn(|byte| id_by_bytes.get(&[byte as u8][..]).copied());
-        let is_missing = |byte: &u8| id_by_byte[usize::from(*byte)].is_none();
-        if let Some(missing) = (0..=255).find(|byte| is_missing(byte) && !may_be_missing(*byte)) {
-            return Err(MissingByte(missing));
+        let of_one_byte = |byte: u8| id_by_bytes.get(&[byte][..]).copied();
+        let missing = match &pipeline.symbols {
+            Symbols::Bytes => {
+                id_by_byte = std::array::from_fn(|byte| of_one_byte(byte as u8));
+                (0..=255).find(|&byte| of_one_byte(byte).is_none() && !may_be_missing(byte))
+            }
+            Symbols::Characters(_) => Some(b' ').filter(|&space| of_one_byte(space).is_none()),
+        };
+        if let Some(byte) = missing {
+            return Err(MissingByte(byte));
         }
+        let is_cut_at_spaces = !tokens.iter().any(|token| crosses_a_cut(token));
         let mut merge_of = HashMap::with_capacity_and_hasher(merges.len(), RandomState::default());
         for &(pair, merge) in &merges {
             merge_of.insert(pair_key(pair), merge);
         }
         let merges = merges.into_iter().map(|(pair, _)| pair).collect();
         let caches = CachePool::default();
-        Ok(Self { tokens, merges, merge_of, id_by_bytes, id_by_byte, added, pipeline, caches })
+        Ok(Self { tokens, merges, merge_of, id_by_bytes, id_by_byte, added, pipeline, is_cut_at_spaces, caches })
     }
 
     /// How many ids there are: special tokens, bytes and merges.
@@ -132,7 +153,7 @@ impl Tokenizer {
         self.tokens.get(usize::try_from(id).ok()?).map(Vec::as_slice).filter(|bytes| !bytes.is_empty())
     }
 
-    /// Bytes that UTF-8 uses and that no token is. Text with one of them does not come back: like `tokenizers`, the encoder leaves
+    /// Bytes that UTF-8 uses and that no token is: of a table of characters, those without a `<0xNN>`. Text with one of them does not come back: like `tokenizers`, the encoder leaves
     /// the byte out, or puts the file's unknown token in its place. A table that we trained has them all.
     pub fn missing_bytes(&self) -> Vec<u8> {
         let in_utf8 = |byte: &u8| !matches!(byte, 0xC0 | 0xC1 | 0xF5..);
@@ -144,7 +165,7 @@ impl Tokenizer {
         &self.merges
     }
 
-    /// How it cuts text into words.
+    /// How it cuts text into words, if its symbols are bytes. A table of characters cuts nothing, and this says nothing of it.
     pub fn pretokenizer(&self) -> PreTokenizer {
         self.pipeline.pretokenizer
     }
@@ -155,8 +176,31 @@ impl Tokenizer {
         let tokens = self.tokens.iter().zip(0..).map(|(token, id)| if stays(id) { token.clone() } else { Vec::new() });
         let merges = self.merges.iter().filter_map(|&pair| Some((pair, self.merge_of(pair)?)));
         let merges = merges.filter(|(_, merge)| (merge.new_id as usize) < vocab_size);
+        let byte_tokens = self.byte_tokens().into_iter().filter(|&(_, id)| stays(id)).collect();
         let (tokens, merges) = (tokens.collect(), merges.collect());
-        Self::from_parts(Parts { tokens, merges, added: self.added.clone(), pipeline: self.pipeline.clone() }).ok()
+        let (added, pipeline) = (self.added.clone(), self.pipeline.clone());
+        Self::from_parts(Parts { tokens, byte_tokens, merges, added, pipeline }).ok()
+    }
+
+    /// The tokens of bytes of a table of characters.
+    pub(crate) fn byte_tokens(&self) -> Vec<(u8, u32)> {
+        match &self.pipeline.symbols {
+            Symbols::Bytes => Vec::new(),
+            Symbols::Characters(_) => (0..=255).filter_map(|byte| Some((byte, self.id_of_byte(byte)?))).collect(),
+        }
+    }
+
+    /// A token as files write it; that of an id without a token is empty.
+    pub(crate) fn written(&self, id: u32) -> String {
+        if let Some(token) = self.added.by_id(id) {
+            return token.content.clone();
+        }
+        let bytes = self.token_bytes(id).unwrap_or_default();
+        match (&self.pipeline.symbols, bytes) {
+            (Symbols::Bytes, _) => to_visible(bytes),
+            (Symbols::Characters(_), &[byte]) if self.id_of_byte(byte) == Some(id) => byte_token(byte),
+            (Symbols::Characters(_), _) => with_marks(bytes),
+        }
     }
 
     pub(crate) fn merge_of(&self, pair: Pair) -> Option<Merge> {
@@ -169,6 +213,10 @@ impl Tokenizer {
 
     pub(crate) fn id_of_byte(&self, byte: u8) -> Option<u32> {
         self.id_by_byte[usize::from(byte)]
+    }
+
+    pub(crate) fn is_cut_at_spaces(&self) -> bool {
+        self.is_cut_at_spaces
     }
 
     pub(crate) fn added(&self) -> &AddedTokens {

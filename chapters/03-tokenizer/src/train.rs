@@ -134,7 +134,8 @@ pub(crate) fn train<T: AsRef<str> + Sync>(
         return Err(TokenizerError::EmptyCorpus { n_texts: texts.len() });
     }
     let special = config.special_tokens.iter().zip(0..).map(|(text, id)| AddedToken::special(text, id));
-    let added = AddedTokens::new(special.collect())?;
+    let pipeline = Pipeline { pretokenizer: config.pretokenizer, ..Pipeline::default() };
+    let added = AddedTokens::new(special.collect(), &pipeline)?;
     let counts = count_words(texts, config.pretokenizer);
     let (n_words, n_distinct_words) = (counts.values().sum(), counts.len());
 
@@ -148,8 +149,8 @@ pub(crate) fn train<T: AsRef<str> + Sync>(
         min_frequency: config.min_frequency,
         stop,
     };
-    let pipeline = Pipeline { pretokenizer: config.pretokenizer, ..Pipeline::default() };
-    let parts = Parts { tokens: learned.tokens, merges: ranked(learned.merges), added, pipeline };
+    let parts =
+        Parts { tokens: learned.tokens, byte_tokens: Vec::new(), merges: ranked(learned.merges), added, pipeline };
     let tokenizer = Tokenizer::from_parts(parts).map_err(|missing| {
         let token = to_visible(&[missing.0]);
         TokenizerError::SpecialToken { token, reason: "hides a byte; choose another text" }

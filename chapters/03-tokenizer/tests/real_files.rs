@@ -1,6 +1,6 @@
 //! Real vocabularies give the ids that their own libraries give; run where somebody has fetched them.
 //!
-//! `PUBLISHED_TOKENIZERS` names the folder that `tests/reference/tokenizer_published.py` wrote. Without it there is nothing to do:
+//! `PUBLISHED_TOKENIZERS` names the folder that `tests/reference/tokenizer_published.py` or `tokenizer_sentencepiece_published.py` wrote. Without it there is nothing to do:
 //! the files are others', and megabytes. `published.rs` holds the same pipelines on small vocabularies of our own.
 #![allow(clippy::unwrap_used)]
 
@@ -10,19 +10,20 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokenizer::{PreTokenizer, Tokenizer, TokenizerError};
 
-/// One vocabulary: a `tokenizer.json`, or a rank file with the name of its pattern.
+/// One vocabulary: a `tokenizer.json`, a GGUF file, or a rank file with the name of its pattern.
 #[derive(Deserialize)]
 struct Entry {
     name: String,
     tokenizer_json: Option<PathBuf>,
+    gguf: Option<PathBuf>,
     tiktoken: Option<PathBuf>,
     pattern: Option<String>,
 }
 
 impl Entry {
     fn open(&self) -> Result<Tokenizer, TokenizerError> {
-        match (&self.tokenizer_json, &self.tiktoken, &self.pattern) {
-            (Some(file), ..) => Tokenizer::load(file),
+        match (self.tokenizer_json.as_ref().or(self.gguf.as_ref()), &self.tiktoken, &self.pattern) {
+            (Some(file), ..) => Tokenizer::open(file),
             (None, Some(file), Some(pattern)) => {
                 let pretokenizer: PreTokenizer = pattern.parse().unwrap();
                 Tokenizer::load_tiktoken(file, pretokenizer, &[])

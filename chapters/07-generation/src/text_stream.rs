@@ -6,7 +6,7 @@ use tokenizer::{DecodeStream, Tokenizer};
 use crate::{Limits, StopStrings};
 
 // ANCHOR: text_stream
-/// The text of one answer as its tokens come.
+/// The text of one answer as its tokens come. It continues a prompt, so a space that its first token begins with is part of it.
 #[derive(Debug, Clone)]
 pub struct TextStream<'t> {
     tokenizer: &'t Tokenizer,
@@ -23,7 +23,7 @@ impl<'t> TextStream<'t> {
     /// If one of the strings is empty.
     pub fn new(tokenizer: &'t Tokenizer, stops: &[String], limits: &mut Limits) -> Result<Self> {
         limits.stop_tokens.extend(special_tokens(tokenizer, stops));
-        Ok(Self { tokenizer, decoder: tokenizer.decode_stream(), stops: StopStrings::new(stops.to_vec())? })
+        Ok(Self { tokenizer, decoder: tokenizer.decode_continuation(), stops: StopStrings::new(stops.to_vec())? })
     }
 
     /// The text that can be shown after `id`, if there is any.
@@ -38,7 +38,7 @@ impl<'t> TextStream<'t> {
 
     /// What was held back, once there are no more tokens.
     pub fn finish(&mut self) -> String {
-        let decoder = std::mem::replace(&mut self.decoder, self.tokenizer.decode_stream());
+        let decoder = std::mem::replace(&mut self.decoder, self.tokenizer.decode_continuation());
         // An unfinished character may still be part of a stop string, if that has a `�`.
         let last = decoder.finish().map_or(String::new(), |piece| self.stops.push(&piece));
         last + &self.stops.finish()

@@ -125,3 +125,14 @@ fn a_stop_string_that_is_a_special_token_stops_at_the_token() {
     TextStream::new(&tokenizer, &[special.to_string(), "x".to_string()], &mut limits).unwrap();
     assert_eq!(limits.stop_tokens, [id]);
 }
+
+#[test]
+fn a_continuation_keeps_the_space_that_its_first_token_begins_with() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/tokenizer/spm/llama2.json");
+    let tokenizer = Tokenizer::open(file).unwrap();
+    let mut stream = TextStream::new(&tokenizer, &[], &mut limits()).unwrap();
+    for answer in [" lamp", " harbour"] {
+        let shown: String = tokenizer.encode(answer.trim_start()).into_iter().map(|id| stream.push(id)).collect();
+        assert_eq!(shown + &stream.finish(), answer);
+    }
+}

@@ -115,6 +115,8 @@ impl ChatTemplate {
             .collect();
         let rendered = self.render(&hidden, ending)?;
         let mut ids = Vec::new();
+        // What the tokens stand for: decoding would not say it, since some tokenizers put spaces in front of text.
+        let mut written = String::new();
         let mut plain = String::new();
         let mut rest = rendered.as_str();
         while !rest.is_empty() {
@@ -123,7 +125,8 @@ impl ChatTemplate {
                 plain.push_str(&message.content);
                 rest = after;
             } else if let Some((id, after)) = leading_special(tokenizer, rest) {
-                ids.extend(tokenizer.encode(&plain));
+                ids.extend(encode_behind(tokenizer, &plain, &ids));
+                written = written + &plain + &rest[..rest.len() - after.len()];
                 plain.clear();
                 ids.push(id);
                 rest = after;
@@ -133,9 +136,10 @@ impl ChatTemplate {
                 rest = characters.as_str();
             }
         }
-        ids.extend(tokenizer.encode(&plain));
+        ids.extend(encode_behind(tokenizer, &plain, &ids));
+        written.push_str(&plain);
         // A template that trims or cuts contents does not touch placeholders: our tokens would spell another text than everyone else's.
-        if tokenizer.decode_with_special(&ids) != self.render(messages, ending)? {
+        if written != self.render(messages, ending)? {
             return Err(self.changed_content(messages, &hidden, ending)?);
         }
         Ok(ids)
@@ -221,6 +225,11 @@ pub enum Ending {
 fn leading_placeholder(text: &str) -> Option<(usize, &str)> {
     let (number, after) = text.strip_prefix(CONTENT_START)?.split_once(CONTENT_END)?;
     Some((number.parse().ok()?, after))
+}
+
+/// The ids of plain text behind `before`: some tokenizers treat the first word of a text differently.
+fn encode_behind(tokenizer: &Tokenizer, text: &str, before: &[u32]) -> Vec<u32> {
+    if before.is_empty() { tokenizer.encode(text) } else { tokenizer.encode_continuation(text) }
 }
 
 /// The special token at the start of `text`, the longest if several fit, and what follows it.

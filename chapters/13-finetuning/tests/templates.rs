@@ -96,3 +96,20 @@ fn a_system_message_has_its_role() {
     let messages = [Message::system("s"), Message::user("u"), Message::assistant("a")];
     assert_eq!(template.render(&messages, Ending::Complete).unwrap(), "system=s user=u assistant=a ");
 }
+
+/// A table of characters puts a space in front of text behind a special token, so its tokens do not spell the template's text: they are
+/// what its own library makes of that text.
+#[test]
+fn a_conversation_in_a_table_of_characters_has_the_ids_of_the_whole_text() {
+    let llama2 = "{% for message in messages %}{% if message.role == 'user' %}{{ bos_token }}[INST] {{ message.content }} [/INST]\
+                  {% else %} {{ message.content }} {{ eos_token }}{% endif %}{% endfor %}";
+    let template = load(llama2).unwrap();
+    let messages = [Message::user("lamp?"), Message::assistant("the lamp"), Message::user("of")];
+    for name in ["llama2", "mistral"] {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/tokenizer/spm/");
+        let tokenizer = tokenizer::Tokenizer::open(format!("{folder}{name}.json")).unwrap();
+        let ids = template.encode(&tokenizer, &messages, Ending::Prompt).unwrap();
+        let rendered = template.render(&messages, Ending::Prompt).unwrap();
+        assert_eq!(ids, tokenizer.encode_with_special(&rendered), "{name}");
+    }
+}

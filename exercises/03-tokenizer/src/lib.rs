@@ -13,3 +13,5 @@ pub mod e3_stream;
 pub mod e4_digits;
 #[cfg_attr(feature = "solutions", path = "../solutions/e5_update_counts.rs")]
 pub mod e5_update_counts;
+#[cfg_attr(feature = "solutions", path = "../solutions/e6_byte_fallback.rs")]
+pub mod e6_byte_fallback;

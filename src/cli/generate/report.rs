@@ -37,14 +37,14 @@ fn with_alternatives(id: u32, log_probs: &LogProbs, tokenizer: &Tokenizer) -> Va
 
 /// A token may be part of a character, so its bytes stand beside its text.
 fn token(id: u32, log_prob: f64, tokenizer: &Tokenizer) -> Value {
-    let text = tokenizer.decode_with_special(&[id]);
+    let text = tokenizer.text_inside(id);
     json!({ "token": text, "id": id, "bytes": tokenizer.token_bytes(id), "logprob": log_prob })
 }
 
 /// A line for each token: its log-probability, its text, and the alternatives.
 pub(crate) fn table(completion: &Completion, tokenizer: &Tokenizer, out: &mut dyn Write) -> Result<()> {
     for (id, log_probs) in completion.tokens.iter().zip(&completion.log_probs) {
-        let shown = |id: u32, log_prob: f64| format!("{log_prob:8.3} {:?}", tokenizer.decode_with_special(&[id]));
+        let shown = |id: u32, log_prob: f64| format!("{log_prob:8.3} {:?}", tokenizer.text_inside(id));
         let others: Vec<String> = log_probs.top.iter().map(|(id, log_prob)| shown(*id, *log_prob)).collect();
         let line = [vec![shown(*id, log_probs.of_token)], others].concat().join(" |");
         writeln!(out, "{line}")?;

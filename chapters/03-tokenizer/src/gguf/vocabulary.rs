@@ -1,12 +1,14 @@
 //! Our tokenizer as the pairs of a GGUF file: the way back.
 //!
-//! llama.cpp knows how to cut text by a name alone, so a tokenizer can only be written if its way has one.
+//! llama.cpp knows how to cut text by a name alone, so a tokenizer of bytes can only be written if its way has one. One of characters has no cuts, but must
+//! join what its scores say ([`scores`](super::scores)). llama.cpp also has one rule alone for the space in front, the older one: in a file of
+//! Mistral's, text behind a special token begins with a space there and here, which its `tokenizer.json` does not give it.
 
 use crate::{
     Digits, Pattern, PreTokenizer, Tokenizer,
-    bytes_to_unicode::to_visible,
-    gguf::{CONTROL, NORMAL, PREFIX, UNUSED, USER_DEFINED, Value},
-    pipeline::{Normalizer, Pipeline},
+    gguf::{BYTE, CONTROL, NORMAL, PREFIX, UNKNOWN, UNUSED, USER_DEFINED, Value, is_joined, scores::scores_of_merges},
+    pipeline::{Normalizer, Pipeline, Symbols},
+    spaces::Prefix,
 };
 
 // ANCHOR: to_gguf
@@ -18,7 +20,6 @@ impl Tokenizer {
     /// If llama.cpp has no name for how text is cut, or begins and ends texts otherwise; the message names what.
     pub fn to_gguf(&self, n_ids: usize) -> Result<Vec<(String, Value)>, String> {
         let pipeline = self.pipeline();
-        let pre = pre(pipeline)?;
         let begin = match (pipeline.template.before.as_slice(), pipeline.template.after.as_slice()) {
             ([], []) => None,
             ([begin], []) => Some(*begin),
@@ -28,27 +29,52 @@ impl Tokenizer {
                 ));
             }
         };
-        let written = |id: u32| match (self.added().by_id(id), self.token_bytes(id)) {
-            (Some(token), _) => (token.content.clone(), if token.special { CONTROL } else { USER_DEFINED }),
-            (None, Some(bytes)) => (to_visible(bytes), NORMAL),
-            (None, None) => (format!("[PAD{id}]"), UNUSED),
-        };
         let n_ids = u32::try_from(n_ids.max(self.vocab_size())).map_err(|error| error.to_string())?;
-        let (texts, kinds) = (0..n_ids).map(written).unzip();
-        let part = |id: u32| written(id).0;
-        let merges = self.merges().iter().map(|&(left, right)| format!("{} {}", part(left), part(right)));
-        let mut pairs = vec![
-            ("model", Value::Text("gpt2".to_owned())),
-            ("pre", Value::Text(pre.to_owned())),
+        let (texts, kinds): (Vec<String>, Vec<i64>) = (0..n_ids).map(|id| self.gguf_token(id)).unzip();
+        let mut pairs = match &pipeline.symbols {
+            Symbols::Bytes => {
+                let merges =
+                    self.merges().iter().map(|&(left, right)| [left, right].map(|id| self.written(id)).join(" "));
+                let merges = merges.collect();
+                vec![
+                    ("model", Value::Text("gpt2".to_owned())),
+                    ("pre", Value::Text(pre(pipeline)?.to_owned())),
+                    ("merges", Value::Texts(merges)),
+                    ("add_space_prefix", Value::Flag(false)),
+                ]
+            }
+            Symbols::Characters(characters) => {
+                let scores = scores_of_merges(self, &texts, |id| is_joined(kinds[id as usize]))?;
+                vec![
+                    ("model", Value::Text("llama".to_owned())),
+                    ("pre", Value::Text("default".to_owned())),
+                    ("scores", Value::Numbers(scores)),
+                    ("add_space_prefix", Value::Flag(characters.spaces.prefix != Prefix::Nowhere)),
+                ]
+            }
+        };
+        pairs.extend([
             ("tokens", Value::Texts(texts)),
             ("token_type", Value::Integers(kinds)),
-            ("merges", Value::Texts(merges.collect())),
             ("add_bos_token", Value::Flag(begin.is_some())),
-            ("add_space_prefix", Value::Flag(false)),
-        ];
+        ]);
         pairs.extend(begin.map(|id| ("bos_token_id", Value::Integer(id.into()))));
         pairs.extend(pipeline.unknown.map(|id| ("unknown_token_id", Value::Integer(id.into()))));
         Ok(pairs.into_iter().map(|(key, value)| (format!("{PREFIX}{key}"), value)).collect())
+    }
+
+    /// A token's text and kind.
+    fn gguf_token(&self, id: u32) -> (String, i64) {
+        let is_bytes = matches!(self.pipeline().symbols, Symbols::Bytes);
+        let kind = match (self.added().by_id(id), self.token_bytes(id)) {
+            (Some(_), _) if !is_bytes && self.pipeline().unknown == Some(id) => UNKNOWN,
+            (Some(token), _) if token.special => CONTROL,
+            (Some(_), _) => USER_DEFINED,
+            (None, Some(&[byte])) if !is_bytes && self.id_of_byte(byte) == Some(id) => BYTE,
+            (None, Some(_)) => NORMAL,
+            (None, None) => return (format!("[PAD{id}]"), UNUSED),
+        };
+        (self.written(id), kind)
     }
 }
 // ANCHOR_END: to_gguf
