@@ -55,6 +55,14 @@ mod with_parquet {
         assert_eq!((ids.len(), ids[0], ids[11]), (12, "no_ids.parquet#1", "no_ids.parquet#12"));
     }
 
+    /// The fuzzer's file: a page's header claims a list that would lie behind the end, with more elements than a day has milliseconds.
+    #[test]
+    fn a_list_behind_the_end_of_the_file_ends_there() {
+        let error = read_folder(&golden("fields_behind_the_end.parquet")).unwrap_err();
+        let ReadError::Empty { skipped, .. } = error else { panic!("{error}") };
+        assert_eq!(skipped.count, 2, "each row group is skipped once: {skipped:?}");
+    }
+
     #[test]
     fn a_table_without_text_names_its_columns() {
         let error = read_folder(&golden("no_text.parquet")).unwrap_err();

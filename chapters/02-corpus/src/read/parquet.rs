@@ -5,15 +5,17 @@
 //! page (about a megabyte in files of usual writers) of each column.
 //!
 //! What is refused: a file without a sound footer or without a text column, wholly; a damaged row group, from the first row
-//! that cannot be read. The `parquet` crate panics on some damaged pages; that, too, costs the row group and no more.
+//! that cannot be read. The `parquet` crate panics on some damaged pages; that, too, costs the row group and no more. And it
+//! passes over what it does not know without looking for the end of the file, so here the end is an error.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use parquet::record::reader::{ReaderIter, TreeBuilder};
 use parquet::record::{Field, Row};
 use serde_json::Value;
@@ -28,7 +30,7 @@ const BATCH_ROWS: usize = 64;
 pub(super) struct Rows {
     file: PathBuf,
     file_id: String,
-    reader: SerializedFileReader<File>,
+    reader: SerializedFileReader<Source>,
     next_group: usize,
     /// The row group at hand; `None` before the first and between two.
     rows: Option<ReaderIter>,
@@ -41,7 +43,7 @@ impl Rows {
     /// Opens the file and reads its footer.
     pub fn open(path: &Path, file_id: &str) -> io::Result<Rows> {
         let file = File::open(path)?;
-        let reader = guarded(|| SerializedFileReader::new(file)).map_err(io::Error::other)?;
+        let reader = guarded(|| SerializedFileReader::new(Source(file))).map_err(io::Error::other)?;
         let schema = reader.metadata().file_metadata().schema();
         let names: Vec<&str> = schema.get_fields().iter().map(|field| field.name()).collect();
         if !names.contains(&"text") {
@@ -139,6 +141,42 @@ impl Iterator for Rows {
                     return Some(record.map_err(|reason| self.skipped(&reason)));
                 }
             }
+        }
+    }
+}
+
+/// A file whose end is an error. A page's header may claim a list of two thousand million fields behind the last byte, which
+/// the library would pass over one by one.
+struct Source(File);
+
+impl Length for Source {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl ChunkReader for Source {
+    type T = BufReader<ToTheEnd>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        let mut file = self.0.try_clone()?;
+        file.seek(SeekFrom::Start(start))?;
+        Ok(BufReader::new(ToTheEnd(file)))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        self.0.get_bytes(start, length)
+    }
+}
+
+/// What is left of a file.
+struct ToTheEnd(File);
+
+impl Read for ToTheEnd {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !buffer.is_empty() => Err(ErrorKind::UnexpectedEof.into()),
+            n_read => Ok(n_read),
         }
     }
 }
