@@ -12,6 +12,7 @@
 mod blocks;
 mod density;
 mod landmarks;
+mod layout;
 mod lead;
 mod names;
 mod nesting;
@@ -27,6 +28,7 @@ pub(crate) use landmarks::Landmarks;
 pub use speed::seconds;
 pub(crate) use text::render;
 
+use layout::unfold_layout_tables;
 use lead::{lead, with_lead};
 use names::{Named, is_gutter, named};
 use nesting::limit_nesting;
@@ -60,7 +62,8 @@ pub struct Extracted {
 // ANCHOR: extract
 #[must_use]
 pub fn extract(html: &str) -> Extracted {
-    let page = parse(html);
+    let mut page = parse(html);
+    unfold_layout_tables(&mut page);
     let Landmarks { title, lang, licence, robots, main, body } = Landmarks::find(&page);
     let text = body.map_or_else(String::new, |body| main_text(body, main, title.as_deref()));
     Extracted { title, lang, licence, robots, text }

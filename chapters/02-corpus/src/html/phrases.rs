@@ -30,14 +30,39 @@ pub(super) fn phrase(line: &str) -> Option<Phrase> {
     {
         return Some(Phrase::Furniture);
     }
-    let is_notice = line.starts_with('©') || line.starts_with("copyright ") || line.ends_with("all rights reserved");
-    (is_notice || LABELS.contains(&line.as_str())).then_some(Phrase::Furniture)
+    (is_notice(&line) || LABELS.contains(&line.as_str())).then_some(Phrase::Furniture)
+}
+
+/// Whether a line states rights, or the page's own age and readers. Those stand on lines of their own even where no box
+/// encloses them.
+pub(super) fn is_notice_line(line: &str) -> bool {
+    line.len() <= MAX_LINE_BYTES && is_notice(&line.to_lowercase())
+}
+
+fn is_notice(lowercase_line: &str) -> bool {
+    lowercase_line.ends_with("all rights reserved") || NOTICES.iter().any(|start| lowercase_line.starts_with(start))
+}
+
+/// A paragraph without the signature of the message that it ends: a line of two hyphens and at most four more (RFC 3676,
+/// section 4.3).
+pub(super) fn without_signature(paragraph: &str) -> &str {
+    let mut end = paragraph.len();
+    for line in paragraph.rsplit('\n').take(MAX_SIGNATURE_LINES + 1) {
+        end -= line.len();
+        if line.trim() == "--" {
+            return paragraph[..end].trim_end();
+        }
+        end = end.saturating_sub(1);
+    }
+    paragraph
 }
 
 /// Longer lines are sentences.
 const MAX_LINE_BYTES: usize = 120;
 /// Without a letter, a short line is a count or an ornament; a long one may be data.
 const MAX_COUNT_BYTES: usize = 16;
+
+const MAX_SIGNATURE_LINES: usize = 4;
 
 const CALLS: [&str; 6] = ["ad", "advertisement", "sign up", "sign up now", "subscribe", "subscribe now"];
 
@@ -55,6 +80,19 @@ const COUNTED: [&str; 12] = [
     "shares",
     "views",
     "votes",
+];
+
+/// How notices begin.
+const NOTICES: [&str; 9] = [
+    "©",
+    "best viewed ",
+    "copyright ",
+    "last modified",
+    "last revised",
+    "last updated",
+    "page last ",
+    "this page was last ",
+    "you are visitor",
 ];
 
 const LABELS: [&str; 14] = [

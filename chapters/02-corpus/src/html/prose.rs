@@ -19,11 +19,34 @@ const NEARLY_ALL: f64 = 0.85;
 const MIN_RUN_BYTES: usize = 40;
 /// A shorter paragraph is a label as well.
 const MIN_PARAGRAPH_BYTES: usize = 20;
+/// Shorter links are names of places: *Contact*.
+const MIN_TITLE_BYTES: usize = 16;
 
 /// Bytes of prose below each element.
 #[derive(Debug, Default)]
 pub(super) struct Prose {
-    n_bytes: HashMap<NodeId, usize>,
+    n_bytes: HashMap<NodeId, Bytes>,
+}
+
+/// What stands in paragraphs, items and cells.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Bytes {
+    n_prose: usize,
+    /// Links that are long enough for titles.
+    n_titles: usize,
+}
+
+impl Bytes {
+    fn all(self) -> usize {
+        self.n_prose + self.n_titles
+    }
+}
+
+impl std::ops::AddAssign for Bytes {
+    fn add_assign(&mut self, other: Bytes) {
+        self.n_prose += other.n_prose;
+        self.n_titles += other.n_titles;
+    }
 }
 
 impl Prose {
@@ -32,7 +55,7 @@ impl Prose {
     pub fn measure(root: NodeRef<'_, Node>, skips: impl Fn(NodeRef<'_, Node>, &Element) -> bool) -> Prose {
         let mut prose = Prose::default();
         let mut run = Run::default();
-        let mut n_total = 0;
+        let mut total = Bytes::default();
         let mut starts = Vec::new();
         let mut skipped = None;
         for edge in root.traverse() {
@@ -41,18 +64,20 @@ impl Prose {
                     Node::Text(text) => run.add(text),
                     Node::Element(element) if skips(node, element) => skipped = Some(node.id()),
                     Node::Element(element) => {
-                        n_total += run.open(role_in(node, element));
-                        starts.push(n_total);
+                        total += run.open(role_in(node, element));
+                        starts.push(total);
                     }
                     _ => {}
                 },
                 Edge::Close(node) if skipped == Some(node.id()) => skipped = None,
                 Edge::Close(node) if skipped.is_none() => {
                     if let Node::Element(element) = node.value() {
-                        n_total += run.close(role_in(node, element), element.name());
-                        let n_bytes = n_total - starts.pop().unwrap_or_default();
-                        if n_bytes > 0 {
-                            prose.n_bytes.insert(node.id(), n_bytes);
+                        total += run.close(role_in(node, element), element.name());
+                        let start = starts.pop().unwrap_or_default();
+                        if total != start {
+                            let n_prose = total.n_prose - start.n_prose;
+                            let n_titles = total.n_titles - start.n_titles;
+                            prose.n_bytes.insert(node.id(), Bytes { n_prose, n_titles });
                         }
                     }
                 }
@@ -64,10 +89,15 @@ impl Prose {
     // ANCHOR_END: measure
 
     pub fn of(&self, node: NodeRef<'_, Node>) -> usize {
+        self.bytes(node).n_prose
+    }
+
+    fn bytes(&self, node: NodeRef<'_, Node>) -> Bytes {
         self.n_bytes.get(&node.id()).copied().unwrap_or_default()
     }
 
-    /// The innermost element below `root` (or itself) that holds nearly all of its prose.
+    /// The innermost element below `root` (or itself) that holds nearly all of its prose. On a page of links there is little
+    /// prose to go by; there it is the box that holds the headline and most of the titles.
     // ANCHOR: content
     pub fn content<'a>(&self, root: NodeRef<'a, Node>) -> NodeRef<'a, Node> {
         let mut content = root;
@@ -75,11 +105,20 @@ impl Prose {
             let enough = NEARLY_ALL * self.of(content) as f64;
             let holds_nearly_all = |child: &NodeRef<'a, Node>| self.of(*child) > 0 && self.of(*child) as f64 >= enough;
             let is_box = |child: &NodeRef<'a, Node>| child.value().as_element().is_some_and(is_box);
-            let Some(child) = content.children().filter(is_box).find(holds_nearly_all) else { return content };
+            let Bytes { n_prose, n_titles } = self.bytes(content);
+            let holds_links = |child: &NodeRef<'a, Node>| {
+                n_titles > n_prose && 2 * self.bytes(*child).all() > n_prose + n_titles && holds_headline(*child)
+            };
+            let step = content.children().filter(is_box).find(|child| holds_nearly_all(child) || holds_links(child));
+            let Some(child) = step else { return content };
             content = child;
         }
     }
     // ANCHOR_END: content
+}
+
+fn holds_headline(node: NodeRef<'_, Node>) -> bool {
+    node.descendants().any(|node| node.value().as_element().is_some_and(|element| element.name() == "h1"))
 }
 
 /// Whether an element may enclose a whole content. A list or a paragraph is a part of one, even if it is alone.
@@ -95,6 +134,7 @@ fn is_box(element: &Element) -> bool {
 struct Run {
     n_bytes: usize,
     n_link_bytes: usize,
+    n_links: usize,
     n_open_links: usize,
     n_headings: usize,
 }
@@ -108,12 +148,13 @@ impl Run {
         }
     }
 
-    fn open(&mut self, role: Role) -> usize {
+    fn open(&mut self, role: Role) -> Bytes {
         match role {
-            Role::Inline | Role::Code | Role::Break => 0,
+            Role::Inline | Role::Code | Role::Break => Bytes::default(),
             Role::Link => {
                 self.n_open_links += 1;
-                0
+                self.n_links += 1;
+                Bytes::default()
             }
             role => {
                 // Text before an inner block belongs to a box, which is no paragraph.
@@ -124,12 +165,12 @@ impl Run {
         }
     }
 
-    fn close(&mut self, role: Role, name: &str) -> usize {
+    fn close(&mut self, role: Role, name: &str) -> Bytes {
         match role {
-            Role::Inline | Role::Code | Role::Break => 0,
+            Role::Inline | Role::Code | Role::Break => Bytes::default(),
             Role::Link => {
                 self.n_open_links = self.n_open_links.saturating_sub(1);
-                0
+                Bytes::default()
             }
             Role::Item | Role::Definition | Role::Cell | Role::Pre => self.end(1),
             Role::Block if matches!(name, "p" | "blockquote" | "figcaption") => self.end(MIN_PARAGRAPH_BYTES),
@@ -141,11 +182,18 @@ impl Run {
         }
     }
 
-    /// The bytes of the run that ends here, if it is prose.
-    fn end(&mut self, n_min: usize) -> usize {
-        let (n_bytes, n_link_bytes) = (self.n_bytes, self.n_link_bytes);
-        (self.n_bytes, self.n_link_bytes) = (0, 0);
-        let is_prose = self.n_headings == 0 && n_bytes >= n_min && 2 * n_link_bytes <= n_bytes;
-        if is_prose { n_bytes } else { 0 }
+    /// The bytes of the run that ends here: prose, titles, or neither.
+    fn end(&mut self, n_min: usize) -> Bytes {
+        let Run { n_bytes, n_link_bytes, n_links, .. } = *self;
+        (self.n_bytes, self.n_link_bytes, self.n_links) = (0, 0, 0);
+        if self.n_headings > 0 || n_bytes < n_min {
+            Bytes::default()
+        } else if 2 * n_link_bytes <= n_bytes {
+            Bytes { n_prose: n_bytes, n_titles: 0 }
+        } else if n_link_bytes >= MIN_TITLE_BYTES * n_links {
+            Bytes { n_prose: 0, n_titles: n_bytes }
+        } else {
+            Bytes::default()
+        }
     }
 }
