@@ -178,7 +178,7 @@ fn max_share(node: NodeRef<'_, Node>, element: &Element) -> Option<f64> {
         name if name.contains('-') => {}
         _ => return None,
     }
-    if is_gutter(element) {
+    if is_gutter(element) || is_step_link(element) {
         return Some(1.0);
     }
     match named(element)? {
@@ -189,6 +189,11 @@ fn max_share(node: NodeRef<'_, Node>, element: &Element) -> Option<f64> {
     }
 }
 // ANCHOR_END: boilerplate
+
+/// A link to a neighbour in a sequence (HTML Standard, section 4.6.7.22).
+fn is_step_link(element: &Element) -> bool {
+    element.name() == "a" && element.attr("rel").is_some_and(|rel| matches!(rel, "next" | "prev" | "previous"))
+}
 
 fn is_inside(node: NodeRef<'_, Node>, names: &[&str]) -> bool {
     node.ancestors().any(|node| node.value().as_element().is_some_and(|element| names.contains(&element.name())))

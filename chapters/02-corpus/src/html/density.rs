@@ -55,6 +55,12 @@ impl Counts {
         self.n_links - before.n_links > 1 && self.is_link_dense_since(before)
     }
 
+    /// Whether links are at least half of a line.
+    pub fn is_half_links_since(self, before: Counts) -> bool {
+        let n_link_chars = self.n_link_chars - before.n_link_chars;
+        n_link_chars > 0 && 2 * n_link_chars >= self.n_chars - before.n_chars
+    }
+
     pub fn is_link_dense_since(self, before: Counts) -> bool {
         let n_chars = self.n_chars - before.n_chars;
         let share = (self.n_link_chars - before.n_link_chars) as f64 / n_chars.max(1) as f64;

@@ -40,8 +40,7 @@ pub(super) fn unfold_layout_tables(page: &mut Html) {
     if !page.tree.values().any(is_table) {
         return;
     }
-    let boxes: Vec<NodeId> =
-        tables(page).into_iter().filter(Table::is_layout).flat_map(|table| table.parts).collect();
+    let boxes: Vec<NodeId> = tables(page).into_iter().filter(Table::is_layout).flat_map(|table| table.parts).collect();
     let like = Html::parse_fragment("<div>");
     let Some(div) = like.tree.values().filter_map(Node::as_element).find(|element| element.name() == "div") else {
         return;

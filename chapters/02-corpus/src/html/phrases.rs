@@ -33,6 +33,12 @@ pub(super) fn phrase(line: &str) -> Option<Phrase> {
     (is_notice(&line) || LABELS.contains(&line.as_str())).then_some(Phrase::Furniture)
 }
 
+/// Whether a line begins like a label of a link to a neighbour: *Previous message: ...*
+pub(super) fn is_step_line(line: &str) -> bool {
+    let word = line.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty()).unwrap_or_default();
+    STEPS.iter().any(|step| word.eq_ignore_ascii_case(step))
+}
+
 /// Whether a line states rights, or the page's own age and readers. Those stand on lines of their own even where no box
 /// encloses them.
 pub(super) fn is_notice_line(line: &str) -> bool {
@@ -49,7 +55,7 @@ pub(super) fn without_signature(paragraph: &str) -> &str {
     let mut end = paragraph.len();
     for line in paragraph.rsplit('\n').take(MAX_SIGNATURE_LINES + 1) {
         end -= line.len();
-        if line.trim() == "--" {
+        if is_signature_mark(line) {
             return paragraph[..end].trim_end();
         }
         end = end.saturating_sub(1);
@@ -61,6 +67,16 @@ pub(super) fn without_signature(paragraph: &str) -> &str {
 const MAX_LINE_BYTES: usize = 120;
 /// Without a letter, a short line is a count or an ornament; a long one may be data.
 const MAX_COUNT_BYTES: usize = 16;
+
+/// A line of two hyphens, above a signature.
+pub(super) fn is_signature_mark(line: &str) -> bool {
+    line.trim() == "--"
+}
+
+/// Whether a paragraph is short enough for what follows such a line.
+pub(super) fn is_signature(paragraph: &str) -> bool {
+    paragraph.lines().count() <= MAX_SIGNATURE_LINES && paragraph.len() <= MAX_SIGNATURE_LINES * MAX_LINE_BYTES
+}
 
 const MAX_SIGNATURE_LINES: usize = 4;
 
@@ -81,6 +97,8 @@ const COUNTED: [&str; 12] = [
     "views",
     "votes",
 ];
+
+const STEPS: [&str; 5] = ["newer", "next", "older", "prev", "previous"];
 
 /// How notices begin.
 const NOTICES: [&str; 9] = [

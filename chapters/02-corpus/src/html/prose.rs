@@ -5,13 +5,13 @@
 //! whatever stands beside it goes, named or not. Counting text by element and climbing to the densest one is the idea of
 //! Readability (Arc90, 2009); the measure of a block by its length and its links is Kohlschütter et al. (WSDM 2010).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ego_tree::iter::Edge;
 use ego_tree::{NodeId, NodeRef};
 use scraper::node::{Element, Node};
 
-use super::role::{Role, role_in};
+use super::role::{Role, role, role_in};
 
 /// A child with this share of the prose is where the search goes on.
 const NEARLY_ALL: f64 = 0.85;
@@ -21,11 +21,15 @@ const MIN_RUN_BYTES: usize = 40;
 const MIN_PARAGRAPH_BYTES: usize = 20;
 /// Shorter links are names of places: *Contact*.
 const MIN_TITLE_BYTES: usize = 16;
+/// A page with a larger share of links in its prose and titles is one of links.
+const MIN_LINK_SHARE: f64 = 1.0 / 3.0;
 
 /// Bytes of prose below each element.
 #[derive(Debug, Default)]
 pub(super) struct Prose {
     n_bytes: HashMap<NodeId, Bytes>,
+    /// Whether much of all this is links. Then titles count as prose: there is little else to go by.
+    is_of_links: bool,
 }
 
 /// What stands in paragraphs, items and cells.
@@ -34,18 +38,15 @@ struct Bytes {
     n_prose: usize,
     /// Links that are long enough for titles.
     n_titles: usize,
-}
-
-impl Bytes {
-    fn all(self) -> usize {
-        self.n_prose + self.n_titles
-    }
+    /// Links in both.
+    n_links: usize,
 }
 
 impl std::ops::AddAssign for Bytes {
     fn add_assign(&mut self, other: Bytes) {
         self.n_prose += other.n_prose;
         self.n_titles += other.n_titles;
+        self.n_links += other.n_links;
     }
 }
 
@@ -77,27 +78,35 @@ impl Prose {
                         if total != start {
                             let n_prose = total.n_prose - start.n_prose;
                             let n_titles = total.n_titles - start.n_titles;
-                            prose.n_bytes.insert(node.id(), Bytes { n_prose, n_titles });
+                            prose
+                                .n_bytes
+                                .insert(node.id(), Bytes { n_prose, n_titles, n_links: total.n_links - start.n_links });
                         }
                     }
                 }
                 _ => {}
             }
         }
+        prose.is_of_links = total.n_links as f64 > MIN_LINK_SHARE * (total.n_prose + total.n_titles) as f64;
         prose
     }
     // ANCHOR_END: measure
 
     pub fn of(&self, node: NodeRef<'_, Node>) -> usize {
-        self.bytes(node).n_prose
+        let Bytes { n_prose, n_titles, .. } = self.bytes(node);
+        if self.is_of_links { n_prose + n_titles } else { n_prose }
+    }
+
+    pub fn has_sentences(&self, node: NodeRef<'_, Node>) -> bool {
+        self.bytes(node).n_prose > 0
     }
 
     fn bytes(&self, node: NodeRef<'_, Node>) -> Bytes {
         self.n_bytes.get(&node.id()).copied().unwrap_or_default()
     }
 
-    /// The innermost element below `root` (or itself) that holds nearly all of its prose. On a page of links there is little
-    /// prose to go by; there it is the box that holds the headline and most of the titles.
+    /// The innermost element below `root` (or itself) that holds nearly all of its prose; on a page of links, most of it
+    /// in a column of its own.
     // ANCHOR: content
     pub fn content<'a>(&self, root: NodeRef<'a, Node>) -> NodeRef<'a, Node> {
         let mut content = root;
@@ -105,20 +114,35 @@ impl Prose {
             let enough = NEARLY_ALL * self.of(content) as f64;
             let holds_nearly_all = |child: &NodeRef<'a, Node>| self.of(*child) > 0 && self.of(*child) as f64 >= enough;
             let is_box = |child: &NodeRef<'a, Node>| child.value().as_element().is_some_and(is_box);
-            let Bytes { n_prose, n_titles } = self.bytes(content);
-            let holds_links = |child: &NodeRef<'a, Node>| {
-                n_titles > n_prose && 2 * self.bytes(*child).all() > n_prose + n_titles && holds_headline(*child)
-            };
-            let step = content.children().filter(is_box).find(|child| holds_nearly_all(child) || holds_links(child));
+            let is_column = |child: &NodeRef<'a, Node>| self.is_of_links && self.is_column(*child, content);
+            let step = content.children().filter(is_box).find(|child| holds_nearly_all(child) || is_column(child));
             let Some(child) = step else { return content };
             content = child;
         }
     }
     // ANCHOR_END: content
+
+    /// Whether a child holds most of a page of links, and what stands beside it is no further section: it holds the
+    /// headline, or its headings are of other levels than those beside it.
+    fn is_column(&self, child: NodeRef<'_, Node>, parent: NodeRef<'_, Node>) -> bool {
+        if 2 * self.of(child) <= self.of(parent) {
+            return false;
+        }
+        let own = heading_levels(child);
+        let is_beside = |other: &NodeRef<'_, Node>| *other != child && self.of(*other) > 0;
+        own.contains(&1)
+            || !own.is_empty()
+                && parent.children().filter(is_beside).all(|other| heading_levels(other).is_disjoint(&own))
+    }
 }
 
-fn holds_headline(node: NodeRef<'_, Node>) -> bool {
-    node.descendants().any(|node| node.value().as_element().is_some_and(|element| element.name() == "h1"))
+/// The levels of the headings below a node.
+fn heading_levels(node: NodeRef<'_, Node>) -> HashSet<u8> {
+    let level = |node: NodeRef<'_, Node>| match role(node.value().as_element()?) {
+        Role::Heading(level) => Some(level),
+        _ => None,
+    };
+    node.descendants().filter_map(level).collect()
 }
 
 /// Whether an element may enclose a whole content. A list or a paragraph is a part of one, even if it is alone.
@@ -189,9 +213,9 @@ impl Run {
         if self.n_headings > 0 || n_bytes < n_min {
             Bytes::default()
         } else if 2 * n_link_bytes <= n_bytes {
-            Bytes { n_prose: n_bytes, n_titles: 0 }
+            Bytes { n_prose: n_bytes, n_titles: 0, n_links: n_link_bytes }
         } else if n_link_bytes >= MIN_TITLE_BYTES * n_links {
-            Bytes { n_prose: 0, n_titles: n_bytes }
+            Bytes { n_prose: 0, n_titles: n_bytes, n_links: n_link_bytes }
         } else {
             Bytes::default()
         }

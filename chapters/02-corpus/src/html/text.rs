@@ -12,7 +12,9 @@ use scraper::node::{Element, Node};
 
 use super::blocks::{Block, join};
 use super::density::{Counts, Links, SEVERAL_LINKS};
-use super::phrases::{Phrase, is_notice_line, phrase, without_signature};
+use super::phrases::{
+    Phrase, is_notice_line, is_signature, is_signature_mark, is_step_line, phrase, without_signature,
+};
 use super::role::{Role, role_in};
 use super::verbatim::Verbatim;
 
@@ -65,6 +67,7 @@ struct Writer {
     tail_start: usize,
     tail_counts: Counts,
     starts_with_link: bool,
+    is_after_signature_mark: bool,
     has_pending_space: bool,
     /// Open lists: the number of the next item where they are ordered.
     lists: Vec<Option<usize>>,
@@ -307,6 +310,13 @@ impl Writer {
         if text.is_empty() || text.chars().all(|c| matches!(c, '`' | '|' | ' ')) {
             return;
         }
+        let is_after_mark = std::mem::replace(&mut self.is_after_signature_mark, is_signature_mark(text));
+        if self.links == Links::DropDense && heading.is_none() {
+            let is_step = is_step_line(text) && self.counts.is_half_links_since(before);
+            if is_step || is_after_mark && self.marker.is_none() && is_signature(text) {
+                return;
+            }
+        }
         if self.links == Links::DropDense && !self.is_row && self.marker.is_none() && heading != Some(1) {
             match phrase(text) {
                 Some(Phrase::Furniture) => return,
@@ -340,7 +350,14 @@ impl Writer {
             Some(level) => format!("{} ", "#".repeat(usize::from(level))),
             None => self.marker.take().unwrap_or_default(),
         };
-        self.blocks.push(Block { text: prefix + text, heading, is_tight, is_term: self.is_term, is_menu: false, is_entry });
+        self.blocks.push(Block {
+            text: prefix + text,
+            heading,
+            is_tight,
+            is_term: self.is_term,
+            is_menu: false,
+            is_entry,
+        });
     }
 
     fn push_code(&mut self, code: Option<String>) {
