@@ -1,5 +1,7 @@
 //! The paragraphs, headings, items and code blocks of a page, and how they are joined.
 
+use super::phrases::is_elsewhere;
+
 /// One paragraph, heading, item, row or code block.
 #[derive(Debug, Default)]
 pub(super) struct Block {
@@ -46,7 +48,7 @@ fn drop_kickers(blocks: &mut Vec<Block>) {
 
 /// Removes lists of links that are no part of the text, each with the heading above it. A list in the middle of a text,
 /// which a heading or a colon introduces, is a part of it. On a page that is mainly links with a word on each, its place does
-/// not matter, and on one that is mainly bare links all stay.
+/// not matter, and on one that is mainly bare links all stay, but for those whose heading says that they lead elsewhere.
 fn drop_menus(blocks: &mut Vec<Block>) {
     let is_paragraph = |block: &Block| {
         block.heading.is_none() && !block.is_menu && !block.is_tight && block.text.len() >= MIN_PARAGRAPH_BYTES
@@ -57,20 +59,21 @@ fn drop_menus(blocks: &mut Vec<Block>) {
     let n_menu_bytes = n_bytes(&|block| block.is_menu);
     let n_entry_bytes = n_bytes(&|block| block.is_entry && !block.is_menu);
     let n_text_bytes = n_bytes(&|block| block.heading.is_none() && !block.is_menu);
-    if n_menu_bytes > n_text_bytes {
-        return;
-    }
+    let is_mainly_links = n_menu_bytes > n_text_bytes;
     let is_mainly_entries = n_menu_bytes + n_entry_bytes > n_text_bytes - n_entry_bytes;
     let first = blocks.iter().position(is_paragraph).unwrap_or(blocks.len());
     let last = blocks.iter().rposition(is_paragraph).unwrap_or_default();
     let mut is_introduced = false;
+    let mut leads_elsewhere = false;
     let mut is_dropped: Vec<bool> = Vec::with_capacity(blocks.len());
     for (at, block) in blocks.iter().enumerate() {
         // A bare link after an entry goes on with its list.
         if !block.is_menu && !block.is_entry {
             is_introduced = block.heading.is_some() || block.text.ends_with([':', '：']);
+            leads_elsewhere = is_elsewhere(&block.text);
         }
-        is_dropped.push(block.is_menu && !(is_introduced && (is_mainly_entries || first < at && at < last)));
+        let is_kept = is_mainly_links || is_introduced && (is_mainly_entries || first < at && at < last);
+        is_dropped.push(block.is_menu && (leads_elsewhere || !is_kept));
     }
     let mut at = 0;
     blocks.retain(|block| {

@@ -39,6 +39,12 @@ pub(super) fn is_step_line(line: &str) -> bool {
     STEPS.iter().any(|step| word.eq_ignore_ascii_case(step))
 }
 
+/// Whether a heading stands above links to the rest of the site: *Related posts*, *Most read*.
+pub(super) fn is_elsewhere(heading: &str) -> bool {
+    let heading = heading.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    heading.len() <= MAX_LABEL_BYTES && ELSEWHERE.iter().any(|start| heading.starts_with(start))
+}
+
 /// Whether a line states rights, or the page's own age and readers. Those stand on lines of their own even where no box
 /// encloses them.
 pub(super) fn is_notice_line(line: &str) -> bool {
@@ -96,6 +102,31 @@ const COUNTED: [&str; 12] = [
     "shares",
     "views",
     "votes",
+];
+
+/// A longer heading is one of a section.
+const MAX_LABEL_BYTES: usize = 40;
+
+/// How headings begin above links to the rest of the site.
+const ELSEWHERE: [&str; 18] = [
+    "also on ",
+    "elsewhere on ",
+    "from the archive",
+    "latest from ",
+    "latest posts",
+    "more from ",
+    "more in ",
+    "most popular",
+    "most read",
+    "popular ",
+    "read next",
+    "recent articles",
+    "recent posts",
+    "recommended",
+    "related",
+    "trending",
+    "you may also like",
+    "you might also like",
 ];
 
 const STEPS: [&str; 5] = ["newer", "next", "older", "prev", "previous"];
