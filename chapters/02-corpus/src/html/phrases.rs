@@ -108,22 +108,26 @@ const COUNTED: [&str; 12] = [
 const MAX_LABEL_BYTES: usize = 40;
 
 /// How headings begin above links to the rest of the site.
-const ELSEWHERE: [&str; 18] = [
+const ELSEWHERE: [&str; 22] = [
     "also on ",
     "elsewhere on ",
     "from the archive",
     "latest from ",
     "latest posts",
     "more from ",
-    "more in ",
+    "more posts",
     "most popular",
     "most read",
-    "popular ",
+    "popular articles",
+    "popular posts",
+    "popular this ",
     "read next",
     "recent articles",
     "recent posts",
-    "recommended",
-    "related",
+    "recommended for you",
+    "related articles",
+    "related posts",
+    "related stories",
     "trending",
     "you may also like",
     "you might also like",
