@@ -132,8 +132,8 @@ impl Writer {
             Role::Break => {
                 self.has_pending_space = false;
                 if !self.line.is_empty() && self.n_unbroken == 0 && !self.is_row {
-                    self.end_tail();
-                    if !self.line.is_empty() && !self.line.ends_with("\n\n") {
+                    let was_dropped = self.end_tail();
+                    if !was_dropped && !self.line.ends_with("\n\n") {
                         self.line.push('\n');
                     }
                     self.tail_start = self.line.len();
@@ -153,15 +153,16 @@ impl Writer {
     }
 
     /// Takes back the line after a break if it is a row of links or a notice: old pages break lines where others have boxes.
-    fn end_tail(&mut self) {
-        if self.links == Links::DropDense && self.marker.is_none() {
-            let is_bar = self.counts.is_bar_since(self.tail_counts);
-            if is_bar || is_notice_line(self.line[self.tail_start..].trim()) {
-                self.line.truncate(self.tail_start);
-                self.counts = self.tail_counts;
-            }
+    fn end_tail(&mut self) -> bool {
+        let is_judged = self.links == Links::DropDense && self.marker.is_none();
+        let is_furniture = is_judged
+            && (self.counts.is_bar_since(self.tail_counts) || is_notice_line(self.line[self.tail_start..].trim()));
+        if is_furniture {
+            self.line.truncate(self.tail_start);
+            self.counts = self.tail_counts;
         }
         self.tail_counts = self.counts;
+        is_furniture
     }
 
     /// A block inside a heading is a word boundary, but headings inside headings must balance.
@@ -302,7 +303,7 @@ impl Writer {
         if self.tail_start > 0 {
             self.end_tail();
         }
-        let is_entry = std::mem::take(&mut self.starts_with_link);
+        let is_entry = std::mem::take(&mut self.starts_with_link) && heading.is_none();
         let line = std::mem::take(&mut self.line);
         let before = self.line_counts;
         self.count_from(self.counts);
@@ -337,6 +338,9 @@ impl Writer {
             return;
         }
         let text = if is_prose && self.links == Links::DropDense { without_signature(text) } else { text };
+        if text.is_empty() {
+            return;
+        }
         if std::mem::take(&mut self.joins_term)
             && let Some(term) = self.blocks.last_mut().filter(|block| block.is_term)
         {
