@@ -101,7 +101,7 @@ fn main_text_comes_out_as_well_as_from_the_best_peer() {
             assert_level(&stored, set, kind, scores);
         }
     }
-    assert_eq!(n_pages, 46, "every page has its text beside it");
+    assert_eq!(n_pages, 47, "every page has its text beside it");
 }
 
 #[test]
