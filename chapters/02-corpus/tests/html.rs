@@ -137,6 +137,8 @@ fn a_table_of_data_stays_one() {
     for table in [
         "<table><tr><td>Adult<td>90<tr><td>Child<td>40</table>",
         "<table><tr><th>Adult<td><p>90<tr><th>Child<td><p>40</table>",
+        "<table><tr><td>Adult<td><p>90<tr><td>Child<td><p>40</table>",
+        "<table><tr><th>Adult<td><p>Child, and 90 pence for it</table>",
         "<table><caption>Fares</caption><tr><td>Adult<td>90<tr><td>Child<td>40</table>",
     ] {
         let text = text_of(&format!("<p>{PROSE}</p>{table}<p>{MORE}</p>"));
