@@ -12,6 +12,7 @@
 mod blocks;
 mod density;
 mod landmarks;
+mod layout;
 mod lead;
 mod names;
 mod nesting;
@@ -27,6 +28,7 @@ pub(crate) use landmarks::Landmarks;
 pub use speed::seconds;
 pub(crate) use text::render;
 
+use layout::unfold_layout_tables;
 use lead::{lead, with_lead};
 use names::{Named, is_gutter, named};
 use nesting::limit_nesting;
@@ -60,7 +62,8 @@ pub struct Extracted {
 // ANCHOR: extract
 #[must_use]
 pub fn extract(html: &str) -> Extracted {
-    let page = parse(html);
+    let mut page = parse(html);
+    unfold_layout_tables(&mut page);
     let Landmarks { title, lang, licence, robots, main, body } = Landmarks::find(&page);
     let text = body.map_or_else(String::new, |body| main_text(body, main, title.as_deref()));
     Extracted { title, lang, licence, robots, text }
@@ -175,7 +178,7 @@ fn max_share(node: NodeRef<'_, Node>, element: &Element) -> Option<f64> {
         name if name.contains('-') => {}
         _ => return None,
     }
-    if is_gutter(element) {
+    if is_gutter(element) || is_step_link(element) {
         return Some(1.0);
     }
     match named(element)? {
@@ -186,6 +189,11 @@ fn max_share(node: NodeRef<'_, Node>, element: &Element) -> Option<f64> {
     }
 }
 // ANCHOR_END: boilerplate
+
+/// A link to a neighbour in a sequence (HTML Standard, section 4.6.7.22).
+fn is_step_link(element: &Element) -> bool {
+    element.name() == "a" && element.attr("rel").is_some_and(|rel| matches!(rel, "next" | "prev" | "previous"))
+}
 
 fn is_inside(node: NodeRef<'_, Node>, names: &[&str]) -> bool {
     node.ancestors().any(|node| node.value().as_element().is_some_and(|element| names.contains(&element.name())))

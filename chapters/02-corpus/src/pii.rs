@@ -18,7 +18,7 @@ use regex::Captures;
 use serde::{Deserialize, Serialize};
 
 pub use self::patterns::luhn;
-use self::patterns::{is_card, is_public_ip, looks_random, pattern};
+use self::patterns::{is_card, is_mailbox, is_phone, is_public_ip, looks_random, pattern};
 use crate::setting::{InvalidSetting, holds};
 
 /// A kind of personal data, in the order in which they are looked for: a card's number is no telephone number.
@@ -146,13 +146,14 @@ const NUMBERED: [&str; 7] = ["version", "release", "v", "section", "chapter", "f
 fn personal(kind: PiiKind, text: &str, found: &Captures) -> Option<Range<usize>> {
     let span = found.get(0)?;
     let is_personal = match kind {
-        // `git@github.com:` is how a program is addressed.
-        PiiKind::Email => !span.as_str().starts_with("git@"),
-        PiiKind::Phone => stands_alone(text, span.range()),
+        PiiKind::Email => is_mailbox(span.as_str()),
+        PiiKind::Phone => {
+            stands_alone(text, span.range()) && !is_among_groups(text, span.range()) && is_phone(span.as_str())
+        }
         PiiKind::Card => stands_alone(text, span.range()) && is_card(span.as_str()),
         PiiKind::Ip => {
             let is_numbering = is_behind_word(&text[..span.start()], &NUMBERED);
-            stands_alone(text, span.range()) && is_public_ip(span.as_str()) && !is_numbering
+            is_host(text, span.range()) && is_public_ip(span.as_str()) && !is_numbering
         }
         PiiKind::Key => {
             if let Some(value) = found.name("value") {
@@ -167,12 +168,39 @@ fn personal(kind: PiiKind, text: &str, found: &Captures) -> Option<Range<usize>>
 
 /// Is the match a word of its own, rather than the middle of a longer number, identifier or fraction?
 fn stands_alone(text: &str, span: Range<usize>) -> bool {
-    let before = text[..span.start].chars().next_back();
-    let mut after = text[span.end..].chars();
-    let joins = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '/' | '=');
+    stands_between(text[..span.start].chars().next_back(), &text[span.end..])
+}
+
+fn stands_between(before: Option<char>, after: &str) -> bool {
+    let joins = |c: char| is_joined(c) || matches!(c, '_' | '-' | '+' | '/');
+    let mut after = after.chars();
     let (next, next_but_one) = (after.next(), after.next());
-    let goes_on = next.is_some_and(joins) || (next == Some('.') && next_but_one.is_some_and(|c| c.is_ascii_digit()));
+    let goes_on = next.is_some_and(|c| joins(c) || c == '=')
+        || (next == Some('.') && next_but_one.is_some_and(|c| c.is_ascii_digit()));
+    // After `key=` stands a value.
     !before.is_some_and(|c| joins(c) || c == '.') && !goes_on
+}
+
+/// Do more groups of digits stand beside those of the match, as in the number of a card?
+fn is_among_groups(text: &str, span: Range<usize>) -> bool {
+    let is_group =
+        |start: Option<char>, next: Option<char>| start == Some(' ') && next.is_some_and(|c| c.is_ascii_digit());
+    let (mut before, mut after) = (text[..span.start].chars().rev(), text[span.end..].chars());
+    let has_sign = text[span.start..].starts_with(['+', '(']);
+    !has_sign && is_group(before.next(), before.next()) || is_group(after.next(), after.next())
+}
+
+/// Letters of scripts without spaces between words are no part of a number.
+fn is_joined(c: char) -> bool {
+    c.is_alphanumeric() && !matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
+}
+
+/// Is the match an address by its neighbours? Behind the `//` of a URL it is one, and a path or the size of a network may follow.
+/// A slash alone before it is a path's: there it is a version.
+fn is_host(text: &str, span: Range<usize>) -> bool {
+    let before = text[..span.start].chars().next_back().filter(|_| !text[..span.start].ends_with("//"));
+    let after = &text[span.end..];
+    stands_between(before, if after.starts_with('/') { "" } else { after })
 }
 
 /// Is the last word of `text` one of `words`?
@@ -216,6 +244,7 @@ mod tests {
             "Floating-point numbers follow IEEE 754-2019, characters ISO 646-1973.",
             "Use #[derive(Debug)] @ home.",
             "x = 1_555-0142",
+            "On 01 12 2023 10 boats came in.",
         ] {
             assert_eq!(masked(text), text);
         }

@@ -109,6 +109,126 @@ fn blocks_of_links_are_dropped_without_any_name() {
     }
 }
 
+/// A page of the 1990s: a row for the site, a row with the menu and the content, a row for the footer.
+fn table_page(content: &str) -> String {
+    format!(
+        "<table><tr><td colspan=2><a href=a>Home</a> <a href=b>Boats</a> <a href=c>Guest book</a></td></tr>\
+         <tr><td><a href=d>Tides</a><br><a href=e>Fares</a></td><td>{content}</td></tr>\
+         <tr><td colspan=2><hr>You are visitor 1482<br><a href=f>Prev</a> <a href=g>Next</a></td></tr></table>"
+    )
+}
+
+#[test]
+fn the_cells_of_a_layout_table_are_boxes() {
+    assert_eq!(text_of(&table_page(&format!("{PROSE}<p>{MORE}"))), format!("{PROSE}\n\n{MORE}"));
+    // A heading, a rule, an inner table or a role say layout; so do paragraphs in a single row or column.
+    for table in [
+        format!("<table><tr><th>Lines</th><td><h2>Lines</h2>{PROSE}</td></tr></table>"),
+        format!("<table><tr><th>Lines<td><hr>{PROSE}<tr><td>Lines<td>{MORE}</table>"),
+        format!("<table role=presentation><tr><td>Lines</td><td>{PROSE}</td></tr></table>"),
+        format!("<table><tr><td>Lines<td><p>{PROSE}</table>"),
+    ] {
+        assert!(!text_of(&format!("{table}<p>{MORE}")).contains(" | "), "{table}");
+    }
+}
+
+#[test]
+fn a_table_of_data_stays_one() {
+    for table in [
+        "<table><tr><td>Adult<td>90<tr><td>Child<td>40</table>",
+        "<table><tr><th>Adult<td><p>90<tr><th>Child<td><p>40</table>",
+        "<table><tr><td>Adult<td><p>90<tr><td>Child<td><p>40</table>",
+        "<table><tr><th>Adult<td><p>Child, and 90 pence for it</table>",
+        "<table><caption>Fares</caption><tr><td>Adult<td>90<tr><td>Child<td>40</table>",
+    ] {
+        let text = text_of(&format!("<p>{PROSE}</p>{table}<p>{MORE}</p>"));
+        let rows: Vec<&str> = text.lines().filter(|line| line.contains("Adult") || line.contains("Child")).collect();
+        assert_eq!(rows.len(), 2, "{table}: {text}");
+        assert!(!text.contains("Adult\n\n"), "the cells of a row stay together: {text}");
+    }
+}
+
+#[test]
+fn a_line_after_a_break_may_be_a_row_of_links_or_a_notice() {
+    for line in [
+        "<a href=a>&lt;&lt; Prev</a> <a href=b>Index</a> <a href=c>Next &gt;&gt;</a>",
+        "Last updated: 11/02/97",
+        "&copy; 1997 the harbour office",
+        "Best viewed with both eyes",
+    ] {
+        assert_eq!(text_of(&format!("{line}<br>{PROSE}<br>{line}<br>{MORE}<br>{line}")), format!("{PROSE}\n{MORE}"));
+    }
+    let poem = "Next the <a href=a>sea</a>,<br>and <a href=b>last</a> of all<br>the <a href=c>copyright</a> of gulls.";
+    assert!(
+        text_of(&format!("<p>{PROSE}</p><p>{poem}</p>"))
+            .ends_with("Next the sea,\nand last of all\nthe copyright of gulls.")
+    );
+}
+
+#[test]
+fn links_to_neighbours_go() {
+    for junk in [
+        "<ul><li>Previous message: <a href=a>The seals are back on the northern sand</a></li></ul>",
+        "<p>Next in thread: <a href=a>Which tide is the one to take?</a></p>",
+        "<p>Read on: <a rel=next href=a>Which tide is the one to take, and why?</a></p>",
+    ] {
+        let text = text_of(&format!("<p>{PROSE}</p><p>{MORE}</p>{junk}"));
+        assert!(!text.contains("tide is") && !text.contains("northern"), "{text}");
+    }
+    let sentence = "Previous boats were slower, as the <a href=a>log</a> says in its first pages.";
+    assert!(text_of(&format!("<p>{PROSE}</p><p>{sentence}</p>")).contains("Previous boats were slower"));
+}
+
+#[test]
+fn the_signature_of_a_message_goes() {
+    for signature in ["<p>-- <br>Ebba, pilot<br>since 1981</p>", "<p>--</p><p>Ebba, pilot<br>since 1981</p>"] {
+        assert_eq!(text_of(&format!("<p>{PROSE}</p><p>{MORE}</p>{signature}")), format!("{PROSE}\n\n{MORE}"));
+    }
+    assert_eq!(text_of("<pre>Yes, at noon.\n\n-- \nEbba, pilot</pre>"), "```\nYes, at noon.\n```");
+    let code = "select 1;\n--\nselect two from tides;";
+    assert_eq!(text_of(&format!("<pre>{code}</pre>")), format!("```\n{code}\n```"), "code has comments");
+}
+
+#[test]
+fn paragraphs_of_bare_links_are_judged_as_a_list() {
+    let titles = ["How the coast was measured", "The man who could not swim", "Where the lights went orange"];
+    let links: String = titles.iter().map(|title| format!("<p><a href=x>{title}</a></p>")).collect();
+    let text = titles.join("\n\n");
+    let introduced = format!("<main><p>{PROSE}</p><h2>To read</h2>{links}<p>{MORE}</p></main>");
+    assert_eq!(text_of(&introduced), format!("{PROSE}\n\n## To read\n\n{text}\n\n{MORE}"));
+    let loose = format!("<main><p>{PROSE}</p>{links}<p>{MORE}</p></main>");
+    assert_eq!(text_of(&loose), format!("{PROSE}\n\n{MORE}"), "nothing introduces them");
+    // After a link with a word on it, a bare one goes on with the list.
+    let entry = "<p><a href=x>Four boats and a raft</a> (the Gazette)</p>";
+    let mixed = format!("<main><p>{PROSE}</p><h2>To read</h2>{entry}{links}<p>{MORE}</p></main>");
+    assert!(text_of(&mixed).contains(&format!("(the Gazette)\n\n{text}")));
+    // Short links are a menu, however they are set.
+    let menu = "<p><a href=x>Home</a></p><p><a href=x>Boats</a></p>";
+    assert_eq!(text_of(&format!("<main><p>{PROSE}</p><p>{MORE}</p>{menu}</main>")), format!("{PROSE}\n\n{MORE}"));
+}
+
+#[test]
+fn beside_a_list_of_links_stands_what_is_no_section_of_it() {
+    let list = |titles: [&str; 3]| {
+        let items: String = titles.iter().map(|title| format!("<li><a href=x>{title}</a></li>")).collect();
+        format!("<ul>{items}</ul>")
+    };
+    let first = list(["How the coast was measured", "The man who could not swim", "Where the lights went orange"]);
+    let second = list(["A pilot's account of the sand", "Two winters on the pier", "Why the ferry has no name"]);
+    let beside = list(["The harbour in old pictures", "Letters that never arrived", "Ten knots for the pocket"]);
+    let page = |level: &str, name: &str| {
+        format!(
+            "<div><div><p>Read these.</p><h2>Land</h2>{first}<h2>Sea</h2>{second}</div>\
+             <div><{level}>{name}</{level}>{beside}</div></div>"
+        )
+    };
+    let (column, section) = (text_of(&page("h4", "Me")), text_of(&page("h2", "Harbour")));
+    assert!(column.contains("Why the ferry has no name") && !column.contains("Ten knots"), "{column}");
+    assert!(section.contains("Why the ferry has no name") && section.contains("Ten knots"), "{section}");
+    let elsewhere = text_of(&page("h2", "Most read"));
+    assert!(elsewhere.contains("Why the ferry has no name") && !elsewhere.contains("Ten knots"), "{elsewhere}");
+}
+
 #[test]
 fn links_in_prose_stay() {
     let body = format!(

@@ -1,5 +1,7 @@
 //! The paragraphs, headings, items and code blocks of a page, and how they are joined.
 
+use super::phrases::is_elsewhere;
+
 /// One paragraph, heading, item, row or code block.
 #[derive(Debug, Default)]
 pub(super) struct Block {
@@ -10,6 +12,8 @@ pub(super) struct Block {
     pub is_term: bool,
     /// An item of a list of links that may be content.
     pub is_menu: bool,
+    /// Begins with a link: an entry of a list of links with a word on each.
+    pub is_entry: bool,
 }
 
 /// Joins blocks by an empty line, items of a list and rows of a table by a line end; headings without a section go.
@@ -43,7 +47,8 @@ fn drop_kickers(blocks: &mut Vec<Block>) {
 }
 
 /// Removes lists of links that are no part of the text, each with the heading above it. A list in the middle of a text,
-/// which a heading or a colon introduces, is a part of it, and so are all of them on a page that is mainly links.
+/// which a heading or a colon introduces, is a part of it. On a page that is mainly links with a word on each, its place does
+/// not matter, and on one that is mainly bare links all stay, but for those whose heading says that they lead elsewhere.
 fn drop_menus(blocks: &mut Vec<Block>) {
     let is_paragraph = |block: &Block| {
         block.heading.is_none() && !block.is_menu && !block.is_tight && block.text.len() >= MIN_PARAGRAPH_BYTES
@@ -51,19 +56,24 @@ fn drop_menus(blocks: &mut Vec<Block>) {
     let n_bytes = |is_it: &dyn Fn(&Block) -> bool| -> usize {
         blocks.iter().filter(|block| is_it(block)).map(|block| block.text.len()).sum()
     };
+    let n_menu_bytes = n_bytes(&|block| block.is_menu);
+    let n_entry_bytes = n_bytes(&|block| block.is_entry && !block.is_menu);
     let n_text_bytes = n_bytes(&|block| block.heading.is_none() && !block.is_menu);
-    if n_bytes(&|block| block.is_menu) > n_text_bytes {
-        return;
-    }
+    let is_mainly_links = n_menu_bytes > n_text_bytes;
+    let is_mainly_entries = n_menu_bytes + n_entry_bytes > n_text_bytes - n_entry_bytes;
     let first = blocks.iter().position(is_paragraph).unwrap_or(blocks.len());
     let last = blocks.iter().rposition(is_paragraph).unwrap_or_default();
     let mut is_introduced = false;
+    let mut leads_elsewhere = false;
     let mut is_dropped: Vec<bool> = Vec::with_capacity(blocks.len());
     for (at, block) in blocks.iter().enumerate() {
-        if !block.is_menu {
+        // A bare link after an entry goes on with its list.
+        if !block.is_menu && !block.is_entry {
             is_introduced = block.heading.is_some() || block.text.ends_with([':', '：']);
+            leads_elsewhere = is_elsewhere(&block.text);
         }
-        is_dropped.push(block.is_menu && !(is_introduced && first < at && at < last));
+        let is_kept = is_mainly_links || is_introduced && (is_mainly_entries || first < at && at < last);
+        is_dropped.push(block.is_menu && (leads_elsewhere || !is_kept));
     }
     let mut at = 0;
     blocks.retain(|block| {

@@ -44,6 +44,23 @@ impl Counts {
         n_links >= SEVERAL_LINKS && self.n_link_chars - before.n_link_chars >= MIN_TITLE_CHARS * n_links
     }
 
+    /// Whether every line is one link, long enough for a title.
+    pub fn is_titles_since(self, before: Counts, n_lines: usize) -> bool {
+        let n_links = self.n_links - before.n_links;
+        n_links > 0 && n_links <= n_lines && self.n_link_chars - before.n_link_chars >= MIN_TITLE_CHARS * n_links
+    }
+
+    /// Whether a line is a row of links: *Previous, Index, Next*.
+    pub fn is_bar_since(self, before: Counts) -> bool {
+        self.n_links - before.n_links > 1 && self.is_link_dense_since(before)
+    }
+
+    /// Whether links are at least half of a line.
+    pub fn is_half_links_since(self, before: Counts) -> bool {
+        let n_link_chars = self.n_link_chars - before.n_link_chars;
+        n_link_chars > 0 && 2 * n_link_chars >= self.n_chars - before.n_chars
+    }
+
     pub fn is_link_dense_since(self, before: Counts) -> bool {
         let n_chars = self.n_chars - before.n_chars;
         let share = (self.n_link_chars - before.n_link_chars) as f64 / n_chars.max(1) as f64;

@@ -91,5 +91,5 @@ fn common_ancestor<'a>(a: NodeRef<'a, Node>, b: NodeRef<'a, Node>) -> Option<Nod
 
 /// An element with prose and without inner elements that hold it: a paragraph, whatever it is called.
 fn is_sentence_box(node: NodeRef<'_, Node>, prose: &Prose) -> bool {
-    node.value().is_element() && prose.of(node) > 0 && node.children().all(|child| prose.of(child) == 0)
+    node.value().is_element() && prose.has_sentences(node) && !node.children().any(|child| prose.has_sentences(child))
 }

@@ -12,7 +12,9 @@ use scraper::node::{Element, Node};
 
 use super::blocks::{Block, join};
 use super::density::{Counts, Links, SEVERAL_LINKS};
-use super::phrases::{Phrase, phrase};
+use super::phrases::{
+    Phrase, is_notice_line, is_signature, is_signature_mark, is_step_line, phrase, without_signature,
+};
 use super::role::{Role, role_in};
 use super::verbatim::Verbatim;
 
@@ -61,6 +63,11 @@ struct Writer {
     /// The block that is being written, and the counts at its start.
     line: String,
     line_counts: Counts,
+    /// What follows the last break in the block.
+    tail_start: usize,
+    tail_counts: Counts,
+    starts_with_link: bool,
+    is_after_signature_mark: bool,
     has_pending_space: bool,
     /// Open lists: the number of the next item where they are ordered.
     lists: Vec<Option<usize>>,
@@ -86,6 +93,9 @@ impl Writer {
                 self.has_pending_space = true;
             } else if !matches!(c, '\u{ad}' | '\u{200b}' | '\u{feff}') {
                 self.push_space();
+                if self.line.is_empty() {
+                    self.starts_with_link = self.n_open_links > 0;
+                }
                 self.line.push(c);
                 self.counts.n_chars += 1;
                 // A heading that is a link is a heading.
@@ -122,7 +132,11 @@ impl Writer {
             Role::Break => {
                 self.has_pending_space = false;
                 if !self.line.is_empty() && self.n_unbroken == 0 && !self.is_row {
-                    self.line.push('\n');
+                    let was_dropped = self.end_tail();
+                    if !was_dropped && !self.line.ends_with("\n\n") {
+                        self.line.push('\n');
+                    }
+                    self.tail_start = self.line.len();
                 } else {
                     self.has_pending_space = true;
                 }
@@ -136,6 +150,19 @@ impl Writer {
             _ if self.n_unbroken > 0 => self.open_unbroken(role),
             _ => self.open_block(role),
         }
+    }
+
+    /// Takes back the line after a break if it is a row of links or a notice: old pages break lines where others have boxes.
+    fn end_tail(&mut self) -> bool {
+        let is_judged = self.links == Links::DropDense && self.marker.is_none();
+        let is_furniture = is_judged
+            && (self.counts.is_bar_since(self.tail_counts) || is_notice_line(self.line[self.tail_start..].trim()));
+        if is_furniture {
+            self.line.truncate(self.tail_start);
+            self.counts = self.tail_counts;
+        }
+        self.tail_counts = self.counts;
+        is_furniture
     }
 
     /// A block inside a heading is a word boundary, but headings inside headings must balance.
@@ -257,8 +284,13 @@ impl Writer {
                 self.blocks.pop();
             }
         }
-        self.counts = container.counts;
-        self.line_counts = self.counts;
+        self.count_from(container.counts);
+    }
+
+    /// Starts a block at these counts: what was counted since is forgotten.
+    fn count_from(&mut self, counts: Counts) {
+        (self.counts, self.line_counts, self.tail_counts) = (counts, counts, counts);
+        self.tail_start = 0;
     }
 
     fn flush(&mut self) {
@@ -268,11 +300,23 @@ impl Writer {
     /// Ends the block that is being written.
     fn flush_as(&mut self, heading: Option<u8>) {
         self.has_pending_space = false;
+        if self.tail_start > 0 {
+            self.end_tail();
+        }
+        let is_entry = std::mem::take(&mut self.starts_with_link) && heading.is_none();
         let line = std::mem::take(&mut self.line);
-        let before = std::mem::replace(&mut self.line_counts, self.counts);
+        let before = self.line_counts;
+        self.count_from(self.counts);
         let text = line.trim();
         if text.is_empty() || text.chars().all(|c| matches!(c, '`' | '|' | ' ')) {
             return;
+        }
+        let is_after_mark = std::mem::replace(&mut self.is_after_signature_mark, is_signature_mark(text));
+        if self.links == Links::DropDense && heading.is_none() {
+            let is_step = is_step_line(text) && self.counts.is_half_links_since(before);
+            if is_step || is_after_mark && self.marker.is_none() && is_signature(text) {
+                return;
+            }
         }
         if self.links == Links::DropDense && !self.is_row && self.marker.is_none() && heading != Some(1) {
             match phrase(text) {
@@ -286,8 +330,15 @@ impl Writer {
         }
         let is_prose = heading.is_none() && self.marker.is_none() && self.lists.is_empty() && !self.joins_term;
         if is_prose && self.links == Links::DropDense && self.counts.is_link_dense_since(before) {
-            self.counts = before;
-            self.line_counts = before;
+            if self.counts.is_titles_since(before, text.lines().count()) {
+                // What stands around it decides in the end, as with lists.
+                self.blocks.push(Block { text: text.to_owned(), is_menu: true, ..Block::default() });
+            }
+            self.count_from(before);
+            return;
+        }
+        let text = if is_prose && self.links == Links::DropDense { without_signature(text) } else { text };
+        if text.is_empty() {
             return;
         }
         if std::mem::take(&mut self.joins_term)
@@ -303,13 +354,20 @@ impl Writer {
             Some(level) => format!("{} ", "#".repeat(usize::from(level))),
             None => self.marker.take().unwrap_or_default(),
         };
-        self.blocks.push(Block { text: prefix + text, heading, is_tight, is_term: self.is_term, is_menu: false });
+        self.blocks.push(Block {
+            text: prefix + text,
+            heading,
+            is_tight,
+            is_term: self.is_term,
+            is_menu: false,
+            is_entry,
+        });
     }
 
     fn push_code(&mut self, code: Option<String>) {
         let Some(text) = code else { return };
         self.counts.n_chars += text.len();
-        self.line_counts = self.counts;
+        self.count_from(self.counts);
         self.blocks.push(Block { text, ..Block::default() });
     }
 

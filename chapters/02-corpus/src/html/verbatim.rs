@@ -1,8 +1,9 @@
 //! Code blocks: the text of `<pre>`, letter by letter, between fences.
 //!
 //! Nothing inside is collapsed, and marks of colour are no text. Two things still break lines: `<br>`, and the boxes that some
-//! highlighters put around each line. The fence is longer than any run of backticks in the code (CommonMark 0.31, section 4.5).
+//! highlighters put around each line. One thing goes: the signature below a message. The fence is longer than any run of backticks in the code (CommonMark 0.31, section 4.5).
 
+use super::phrases::without_signature;
 use super::role::Role;
 
 /// The open `<pre>`, if there is one.
@@ -42,7 +43,7 @@ impl Verbatim {
             return None;
         }
         let code = std::mem::take(&mut self.code);
-        let code = code.trim_end().trim_start_matches(['\n', '\r']);
+        let code = without_plain_signature(&code).trim_end().trim_start_matches(['\n', '\r']);
         if code.is_empty() {
             return None;
         }
@@ -55,6 +56,13 @@ impl Verbatim {
             self.code.push('\n');
         }
     }
+}
+
+/// A message, set as it was typed, without its signature. Lines that could be code are none.
+fn without_plain_signature(message: &str) -> &str {
+    let body = without_signature(message.trim_end());
+    let has_code = message[body.len()..].contains([';', '=', '{', '}', '(', ')']);
+    if has_code || body.is_empty() { message } else { body }
 }
 
 fn longest_run_of_backticks(code: &str) -> usize {

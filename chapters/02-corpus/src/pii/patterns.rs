@@ -9,23 +9,37 @@ use super::PiiKind;
 
 // ANCHOR: patterns
 /// An e-mail address.
-const EMAIL: &str = r"[A-Za-z0-9][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}";
+/// Letters are those of scripts that set spaces between words, or the sentence around the address would go with it.
+const EMAIL: &str = r"(?x)
+    [\p{Latin}\p{Greek}\p{Cyrillic}0-9_] [\p{Latin}\p{Greek}\p{Cyrillic}0-9._%+'-]*
+    @ (?: [\p{Latin}\p{Greek}\p{Cyrillic}0-9-]+ \. )+ [\p{Latin}\p{Greek}\p{Cyrillic}]{2,}";
 
-/// A telephone number: `+44 20 5550 0142`, `(555) 555-0142`, `555.555.0142`, `555-0142`. Seven digits need a hyphen,
-/// or every decimal fraction would be a number to call, and must not end in a year, or the standard IEEE 754-2019 would.
+/// A telephone number. With `+` or `00` anything of a number's length; in North America 3, 3 and 4 digits; where a number begins
+/// with 0, groups that no date has; and the mobile forms of Spain, Russia, Brazil and China. Seven digits need a
+/// hyphen, or every decimal fraction would be a number to call, and must not end in a year, or the standard
+/// IEEE 754-2019 would.
 const PHONE: &str = r"(?x)
-    \+\d{1,3} (?: [\ .-]? (?: \(\d{2,4}\) | \d{2,4} ) ){2,5}
-  | \(\d{3}\) \ ? \d{3} [\ .-] \d{4}
-  | \d{3} [\ .-] \d{3} [\ .-] \d{4}
+    \+ [1-9] (?: [\ .()/-]{0,3} \d ){7,14}
+  | 00 \ ? [1-9] \d{0,2} (?: [\ -] \d{1,6} ){2,5}
+  | (?: 1 [\ .-] )? \(\d{3}\) \ ? \d{3} [\ .-] \d{4}
+  | (?: 1 [\ .-] )? \d{3} [\ .-] \d{3} [\ .-] \d{4}
+  | 8 \  \(\d{3}\) \  \d{3} - \d{2} - \d{2}
+  | \(\d{2}\) \  9? \d{4} - \d{4}
+  | \(0 [1-9] \d{0,3}\) \ ? \d{3,8} (?: [\ -] \d{2,4} ){0,3}
+  | 0 [1-9] \d{0,3} (?: (?: \  \d{2,4} ){2,4} | (?: - \d{2,4} ){2,3} )
+  | 0 [1-9] \d{1,4} [\ /-] \d{5,8}
+  | 0 [1-9] (?: \. \d{2} ){4}
+  | [69] \d{2} (?: \  \d{2} ){3}
+  | 1 [3-9] \d \  \d{4} \  \d{4}
   | \d{3} - (?: 0\d{3} | 1[0-8]\d{2} | 2[1-9]\d{2} | [3-9]\d{3} )";
 
 /// An address of the internet protocol, version 4 or 6; the second form needs two colons.
-const IP: &str = r"\d{1,3}(?:\.\d{1,3}){3}|[23][0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{0,4}";
+const IP: &str = r"(?:::ffff:)?\d{1,3}(?:\.\d{1,3}){3}|[23][0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{0,4}";
 
 /// The number of a payment card, in one piece or in the groups that are printed on it.
 const CARD: &str = r"(?x)
     \d{4} \  \d{4} \  \d{4} \  \d{4} (?: \  \d{3} )? | \d{4} - \d{4} - \d{4} - \d{4}
-  | \d{4} \  \d{6} \  \d{5} | \d{4} - \d{6} - \d{5}
+  | \d{4} \  \d{6} \  \d{4,5} | \d{4} - \d{6} - \d{4,5}
   | \d{13,19}";
 
 /// Keys that say what they are: AWS, GitHub, Slack, Google, Stripe, OpenAI, JSON web tokens, blocks of private keys.
@@ -78,6 +92,30 @@ pub(super) fn is_card(number: &str) -> bool {
     issued && luhn(&digits)
 }
 
+/// Has a telephone's number a plausible length, and is it neither a date nor a decimal number with a sign?
+pub(super) fn is_phone(number: &str) -> bool {
+    let n_digits = number.bytes().filter(u8::is_ascii_digit).count();
+    let lengths: Vec<usize> = number.split(|c: char| !c.is_ascii_digit()).map(str::len).filter(|&n| n > 0).collect();
+    let is_date = lengths.starts_with(&[2, 2, 4]) && !number.starts_with('+');
+    let is_decimal = number.starts_with('+') && lengths.len() == 2 && number.contains('.');
+    let bounds = match number.trim_start_matches('(').as_bytes() {
+        [b'0', b'0', ..] | [b'+', ..] => 7..=15,
+        [b'0', ..] => 9..=12,
+        _ => 7..=11,
+    };
+    bounds.contains(&n_digits) && !is_date && !is_decimal
+}
+
+/// Ends of names that are files', not hosts': `icon@2x.png`.
+const FILE_ENDINGS: [&str; 8] = ["css", "gif", "jpeg", "jpg", "js", "png", "svg", "webp"];
+
+/// Does the part behind the `@` look like a host?
+pub(super) fn is_mailbox(address: &str) -> bool {
+    let ending = address.rsplit('.').next().unwrap_or_default();
+    // `git@github.com:` is how a program is addressed.
+    !address.starts_with("git@") && !FILE_ENDINGS.iter().any(|it| ending.eq_ignore_ascii_case(it))
+}
+
 /// Is the address one that belongs to somebody: neither private, nor of this machine, nor kept for documentation?
 pub(super) fn is_public_ip(address: &str) -> bool {
     if let Ok(v4) = address.parse::<Ipv4Addr>() {
@@ -88,6 +126,9 @@ pub(super) fn is_public_ip(address: &str) -> bool {
         return !(is_own || is_shared || is_reserved || v4.is_documentation());
     }
     let Ok(v6) = address.parse::<Ipv6Addr>() else { return false };
+    if let Some(v4) = v6.to_ipv4_mapped() {
+        return is_public_ip(&v4.to_string());
+    }
     let [a, b, ..] = v6.segments();
     let is_documentation = (a == 0x2001 && b == 0x0db8) || (a == 0x3fff && b < 0x1000);
     (0x2000..0x4000).contains(&a) && !is_documentation
