@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 use tokenizer::{Tokenizer, TrainConfig};
 use transformer::{ModelConfig, Transformer};
@@ -70,6 +70,49 @@ fn a_model_that_goes_out_comes_in_again() {
 }
 
 #[test]
+fn a_folder_that_is_written_again_keeps_nothing_of_the_model_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (chat, bare, out) = (at("chat"), at("bare"), folder.path().join("out"));
+    model(Path::new(&chat));
+    Transformer::load(Path::new(&chat), &Device::Cpu).unwrap().save(Path::new(&bare), None, None).unwrap();
+    done(&["import", &chat, "--out", &at("out")]);
+    fs::write(out.join("chat_template.jinja"), "{{ 'old' }}").unwrap();
+    // A process that was killed has left these.
+    fs::write(out.join("model.safetensors.tmp-123"), "half").unwrap();
+    fs::write(out.join(".tmpAbc"), "half").unwrap();
+    let said = done(&["import", &bare, "--out", &at("out"), "--force"]);
+    assert!(said.contains("a base model of"), "{said}");
+    let mut left: Vec<String> =
+        out.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    left.sort();
+    assert_eq!(left, ["config.json", "generation_config.json", "model.safetensors"]);
+    let (code, said) = refused(&["generate", "--model", &at("out"), "--prompt", "a"]);
+    assert!(code == Some(2) && said.contains("has no tokenizer.json; copy there"), "{said}");
+    let (code, said) = refused(&["export", "--model", &at("out"), "--gguf", &at("b.gguf")]);
+    assert!(code == Some(2) && said.contains("--hf"), "{said}");
+}
+
+#[test]
+fn a_number_that_f16_does_not_have_is_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let source = at("source");
+    model(Path::new(&source));
+    let large = Transformer::load(Path::new(&source), &Device::Cpu).unwrap();
+    let gains = large.parameters().get("final_norm").unwrap();
+    gains.set(&Tensor::full(1e6_f32, 32, &Device::Cpu).unwrap()).unwrap();
+    large.save(Path::new(&source), None, None).unwrap();
+    let (code, said) = refused(&["export", "--model", &source, "--hf", &at("half"), "--hf-type", "f16"]);
+    assert!(
+        code == Some(1) && said.contains("model.norm.weight: 1000000 cannot be stored as f16; choose bf16"),
+        "{said}"
+    );
+    assert!(!folder.path().join("half").exists());
+    done(&["export", "--model", &source, "--hf", &at("half"), "--hf-type", "bf16"]);
+}
+
+#[test]
 fn wrong_requests_name_the_way_out() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
@@ -83,6 +126,14 @@ fn wrong_requests_name_the_way_out() {
     let (code, said) = refused(&["import", &gguf, "--out", &at("new")]);
     assert!(code == Some(1) && said.contains("does not begin with GGUF") && said.contains("a.gguf"), "{code:?} {said}");
     done(&["export", "--model", &source, "--gguf", &gguf, "--type", "q4_0", "--force"]);
+
+    let (code, said) = refused(&["import", &source, "--out", &gguf, "--force"]);
+    assert!(code == Some(2) && said.contains("a.gguf is a file, and a folder is to be written"), "{code:?} {said}");
+    let (code, said) = refused(&["export", "--model", &source, "--gguf", &source, "--force"]);
+    assert!(code == Some(2) && said.contains("source is a folder, and a file is to be written"), "{code:?} {said}");
+    done(&["export", "--model", &source, "--gguf", &at("other/deep/a.gguf"), "--type", "q8_0"]);
+    let (code, said) = refused(&["generate", "--model", &gguf, "--prompt", "a"]);
+    assert!(code == Some(2) && said.contains("llm import"), "{code:?} {said}");
 
     let (code, said) = refused(&["import", &gguf, "--out", &source]);
     assert!(code == Some(2) && said.contains("source exists"), "{code:?} {said}");

@@ -218,31 +218,39 @@ fn a_template_that_we_do_not_know_is_named() {
     assert!(message.contains("line 2") && message.contains("generation"), "{message}");
 }
 
-/// A conversation through a pipe.
-fn converse(folder: &Path, arguments: &[&str], input: &str) -> (String, String) {
+/// A conversation through a pipe: answers, complaints, and the exit code.
+fn converse(folder: &Path, arguments: &[&str], input: &[u8]) -> (String, String, Option<i32>) {
     use std::io::Write;
     let mut command = Command::new(env!("CARGO_BIN_EXE_llm"));
     command.args(["chat", "--model", "chat", "--max-tokens", "4"]).args(arguments).current_dir(folder);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr), output.status.code())
 }
 
 #[test]
 fn a_long_conversation_is_refused_or_forgets_its_oldest_turns() {
     let folder = models();
     let input = "what does the town sell?\n".repeat(8);
-    let (_, refused) = converse(folder.path(), &["--json"], &input);
+    let (answers, refused, code) = converse(folder.path(), &["--json"], input.as_bytes());
+    // Each question has its line, and whoever asked learns that some have no answer.
+    let answers = lines(&answers);
+    let n_errors = answers.iter().filter(|answer| answer["error"].is_string()).count();
+    assert!((answers.len(), code) == (8, Some(2)) && n_errors > 0, "{answers:?}");
+    assert!(refused.contains(&format!("{n_errors} of the messages could not be answered")), "{refused}");
     assert!(
         refused.contains("turns takes") && refused.contains("reads 48") && refused.contains("--truncate"),
         "{refused}"
     );
-    let (answers, refused) = converse(folder.path(), &["--json", "--truncate"], &input);
-    assert_eq!((lines(&answers).len(), refused.as_str()), (8, ""));
+    let (answers, refused, code) = converse(folder.path(), &["--json", "--truncate"], input.as_bytes());
+    assert_eq!((lines(&answers).len(), refused.as_str(), code), (8, "", Some(0)));
     // A message that does not fit alone cannot be helped by forgetting.
     let long = format!("{}\nshort\n", "the town ".repeat(60));
-    let (answers, refused) = converse(folder.path(), &["--json", "--truncate"], &long);
-    assert!(lines(&answers).len() == 1 && refused.contains("say it shorter"), "{refused}");
+    let (answers, refused, code) = converse(folder.path(), &["--truncate"], long.as_bytes());
+    assert_eq!((answers.lines().count(), code), (1, Some(2)));
+    assert!(refused.contains("line 1: this message takes") && refused.contains("say it shorter"), "{refused}");
+    let (_, refused, code) = converse(folder.path(), &[], b"short\n\xFF\n");
+    assert!(refused.contains("line 2 is not UTF-8") && code == Some(2), "{refused}");
 }

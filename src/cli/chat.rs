@@ -1,9 +1,9 @@
 //! `llm chat`: talk to a model.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use finetuning::chat::{Ending, NoChatTemplate};
 use finetuning::{ChatTemplate, Message, Role};
@@ -66,6 +66,9 @@ pub(crate) fn run(args: &ChatArgs, out: &mut dyn Write) -> Result<()> {
     let speaker = Speaker { model, tokenizer, template, settings };
     let system: Vec<Message> = args.system.iter().map(Message::system).collect();
     if let Some(message) = &args.message {
+        if message.trim().is_empty() {
+            return Err(WrongRequest::new("--message is empty; ask something").into());
+        }
         speaker.answer(args, &[system, vec![Message::user(message)]].concat(), out)?;
         return Ok(());
     }
@@ -74,13 +77,20 @@ pub(crate) fn run(args: &ChatArgs, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "Ask something; an empty line starts a new conversation, Ctrl-D leaves.")?;
     }
     let mut messages = system.clone();
+    let mut n_refused = 0;
     let mut lines = std::io::stdin().lock().lines();
-    loop {
+    for number in 1.. {
         if is_terminal {
             write!(out, "> ")?;
             out.flush()?;
         }
-        let Some(line) = lines.next().transpose()? else { return Ok(()) };
+        let line = match lines.next() {
+            None => break,
+            Some(Err(error)) if error.kind() == ErrorKind::InvalidData => {
+                return Err(WrongRequest::new(format!("line {number} is not UTF-8; convert it first")).into());
+            }
+            Some(line) => line.context("cannot read standard input")?,
+        };
         if line.trim().is_empty() {
             messages.clone_from(&system);
             continue;
@@ -88,13 +98,25 @@ pub(crate) fn run(args: &ChatArgs, out: &mut dyn Write) -> Result<()> {
         messages.push(Message::user(line.trim()));
         match speaker.answer(args, &messages, out) {
             Ok(answer) => messages.push(Message::assistant(answer)),
-            // What was asked cannot be answered; what was said before stays.
+            // What was asked cannot be answered; what was said before stays, and the next line may fit.
             Err(error) if error.is::<WrongRequest>() => {
                 messages.pop();
-                eprintln!("{error}");
+                if args.json {
+                    writeln!(out, "{}", serde_json::json!({ "error": error.to_string() }))?;
+                }
+                if is_terminal {
+                    eprintln!("{error}");
+                } else {
+                    eprintln!("line {number}: {error}");
+                    n_refused += 1;
+                }
             }
             Err(error) => return Err(error),
         }
+    }
+    match n_refused {
+        0 => Ok(()),
+        n => Err(WrongRequest::new(format!("{n} of the messages could not be answered; see above")).into()),
     }
 }
 

@@ -10,7 +10,7 @@ use llm_from_scratch::progress::warn_once;
 use llm_from_scratch::stages::exchange::Package;
 use transformer::gguf::Storage;
 
-use super::import::{NumberType, refuse_existing};
+use super::import::{NumberType, Target, refuse_existing};
 
 #[derive(Debug, Args)]
 #[command(
@@ -67,8 +67,9 @@ impl StorageType {
 }
 
 pub(crate) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<()> {
-    for target in args.gguf.iter().chain(&args.hf) {
-        refuse_existing(target, args.force)?;
+    let file = args.gguf.iter().map(|path| (path, Target::File));
+    for (path, target) in file.chain(args.hf.iter().map(|path| (path, Target::Folder))) {
+        refuse_existing(path, target, args.force)?;
     }
     let package = Package::open(&args.model)?;
     if let Some(path) = &args.gguf {

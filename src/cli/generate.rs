@@ -32,7 +32,7 @@ pub(crate) struct GenerateArgs {
     /// The text to continue; may be given several times
     #[arg(long, value_name = "TEXT", required_unless_present = "prompts", conflicts_with = "prompts")]
     prompt: Vec<String>,
-    /// The texts to continue: a file with one a line, or JSON Lines with a field "prompt"
+    /// The texts to continue: a file with one a line, or JSON Lines (.jsonl, .ndjson) with a field "prompt"; - is standard input
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
     /// Generate at most so many tokens
@@ -63,7 +63,16 @@ pub(crate) fn run(args: &GenerateArgs, out: &mut dyn Write) -> Result<()> {
     let (model, tokenizer) = model_folder::load_for_inference(&args.model, &args.device.open()?)?;
     let requests = prompts
         .iter()
-        .map(|prompt| request(args, &settings, prompt, &model, &tokenizer))
+        .enumerate()
+        .map(|(index, prompt)| {
+            let request = request(args, &settings, prompt, &model, &tokenizer);
+            // Of a single one it goes without saying.
+            if prompts.len() == 1 {
+                request
+            } else {
+                request.with_context(|| format!("prompt {} of {}", index + 1, prompts.len()))
+            }
+        })
         .collect::<Result<Vec<_>>>()?;
     if let ([prompt], false) = (prompts.as_slice(), args.json) {
         write!(out, "{prompt}")?;

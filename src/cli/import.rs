@@ -1,11 +1,10 @@
 //! `llm import`: a model folder out of another folder, a GGUF file, or a model of the Hugging Face hub.
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-#[cfg(feature = "hub")]
-use anyhow::Context;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use candle_core::DType;
 use clap::{Args, ValueEnum};
 #[cfg(feature = "hub")]
@@ -55,7 +54,7 @@ impl NumberType {
 }
 
 pub(crate) fn run(args: &ImportArgs, out: &mut dyn Write) -> Result<()> {
-    refuse_existing(&args.out, args.force)?;
+    refuse_existing(&args.out, Target::Folder, args.force)?;
     let package = Package::open(&on_disk(&args.source)?)?;
     package.save_folder(&args.out, args.number.dtype())?;
     let (n, chat) =
@@ -114,11 +113,49 @@ fn fetch(name: &str) -> Result<PathBuf> {
     .into())
 }
 
-/// Refuses a path that holds something, unless it may be replaced.
-pub(super) fn refuse_existing(path: &Path, force: bool) -> Result<(), WrongRequest> {
-    let is_empty_folder = || path.read_dir().is_ok_and(|mut entries| entries.next().is_none());
-    if force || !path.exists() || is_empty_folder() {
-        return Ok(());
+/// What is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    File,
+    Folder,
+}
+
+/// Refuses a path that holds something, unless it may be replaced, and one that can never be written. Makes the folders above it.
+///
+/// # Errors
+/// If there is something in its place, or the folder above it cannot be made.
+pub(super) fn refuse_existing(path: &Path, target: Target, force: bool) -> Result<()> {
+    let name = path.display();
+    let refuse = |message: String| Err(WrongRequest::new(message).into());
+    match target {
+        Target::Folder if path.is_file() => {
+            return refuse(format!("{name} is a file, and a folder is to be written; choose another place"));
+        }
+        Target::File if path.is_dir() => {
+            return refuse(format!("{name} is a folder, and a file is to be written; name a file in it"));
+        }
+        _ => {}
     }
-    Err(WrongRequest::new(format!("{} exists; choose another place, or --force to write there", path.display())))
+    if target == Target::Folder {
+        remove_leftovers(path)?;
+    }
+    let is_empty_folder = || path.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+    if !force && path.exists() && !is_empty_folder() {
+        return refuse(format!("{name} exists; choose another place, or --force to write there"));
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    above
+        .map_or(Ok(()), |above| fs::create_dir_all(above).with_context(|| format!("cannot create {}", above.display())))
+}
+
+/// Removes half-written files of a process that was killed: they would be in the way, and may be as large as the model.
+fn remove_leftovers(folder: &Path) -> Result<()> {
+    for entry in folder.read_dir().into_iter().flatten() {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_file() && (name.starts_with(".tmp") || name.contains(".tmp-")) {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
 }

@@ -87,7 +87,8 @@ pub(super) fn read(
     };
     let (max_seq_len, vocab_size) = (model.config().max_seq_len, model.config().vocab_size);
     if ids.is_empty() || ids.len() > max_seq_len {
-        let message = format!("the prompt has {} tokens; the model reads 1 to {max_seq_len}", ids.len());
+        let way_out = if ids.is_empty() { "give some text" } else { "give a shorter one" };
+        let message = format!("the prompt has {} tokens; the model reads 1 to {max_seq_len}: {way_out}", ids.len());
         return Err(WrongRequest::new(message).into());
     }
     if let Some(id) = ids.iter().find(|id| **id as usize >= vocab_size) {

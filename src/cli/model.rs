@@ -95,9 +95,10 @@ fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<()> {
     };
     const USUAL_SEQ_LEN: usize = 2048;
     let seq_len = args.seq_len.unwrap_or(config.max_seq_len.min(USUAL_SEQ_LEN));
-    if seq_len == 0 || seq_len > config.max_seq_len || args.batch == 0 {
+    const MAX_BATCH: usize = 1 << 20;
+    if seq_len == 0 || seq_len > config.max_seq_len || args.batch == 0 || args.batch > MAX_BATCH {
         let message = format!(
-            "--batch {} must be at least 1, and --seq-len {seq_len} between 1 and the model's {}",
+            "--batch {} must be between 1 and {MAX_BATCH}, and --seq-len {seq_len} between 1 and the model's {}",
             args.batch, config.max_seq_len
         );
         return Err(WrongRequest::new(message).into());

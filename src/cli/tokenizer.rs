@@ -1,6 +1,6 @@
 //! `llm tokenizer train|encode|decode|report`.
 
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -171,15 +171,30 @@ fn decode(args: &DecodeArgs, out: &mut dyn Write) -> Result<()> {
         let message = format!("id {id} is not below the vocabulary's {}", tokenizer.vocab_size());
         return Err(WrongRequest::new(message).into());
     }
-    writeln!(out, "{}", tokenizer.decode_with_special(&ids))?;
+    let text = tokenizer.decode_with_special(&ids);
+    // A terminal's next prompt wants a line of its own; a pipe wants the text and nothing else.
+    if std::io::stdout().is_terminal() {
+        writeln!(out, "{text}")?;
+    } else {
+        write!(out, "{text}")?;
+    }
     Ok(())
 }
 
-/// Ids with brackets and commas or without.
+/// Ids as a JSON array, or with spaces or commas between them.
 fn parse_ids(text: &str) -> Result<Vec<u32>> {
-    let words = text.split(|c: char| c.is_whitespace() || "[],".contains(c)).filter(|word| !word.is_empty());
+    if text.trim_start().starts_with('[') {
+        let ids = serde_json::from_str(text);
+        return Ok(ids.map_err(|error| WrongRequest::new(format!("the ids are no JSON array of numbers: {error}")))?);
+    }
+    let words = text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
     let parse = |word: &str| {
-        word.parse().map_err(|_| WrongRequest::new(format!("{word:?} is not an id; give numbers such as 41 72")).into())
+        word.parse().map_err(|_| {
+            WrongRequest::new(format!(
+                "{word:?} is not an id; give numbers such as 41 72, as encode --json prints them"
+            ))
+            .into()
+        })
     };
     words.map(parse).collect()
 }

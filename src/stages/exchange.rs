@@ -20,6 +20,9 @@ use crate::request::WrongRequest;
 const BOS: &str = "tokenizer.ggml.bos_token_id";
 const EOS: &str = "tokenizer.ggml.eos_token_id";
 const TOKENIZER_FILE: &str = "tokenizer.json";
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+/// Where newer versions of transformers keep the template.
+const TEMPLATE_FILE: &str = "chat_template.jinja";
 const CHAT_TEMPLATE: &str = "tokenizer.chat_template";
 
 /// A model with all that belongs to it.
@@ -61,13 +64,13 @@ impl Package {
         } else {
             (Transformer::load(folder, &Device::Cpu)?, None)
         };
-        let config = read_json(&folder.join("tokenizer_config.json"))?;
+        let config = read_json(&folder.join(TOKENIZER_CONFIG))?;
         let id_of = |key: &str| {
             // A token is its text, or an object that holds the text.
             let text = config[key].as_str().or(config[key]["content"].as_str());
             tokenizer.as_ref()?.id_of(text?)
         };
-        let separate = fs::read_to_string(folder.join("chat_template.jinja")).ok(); // As newer versions of transformers write it.
+        let separate = fs::read_to_string(folder.join(TEMPLATE_FILE)).ok();
         let chat_template = config["chat_template"].as_str().map(str::to_owned).or(separate);
         let generation = read_json(&folder.join("generation_config.json"))?;
         let or_generation =
@@ -106,6 +109,15 @@ impl Package {
         model.save_as(folder, Saving { bos_token_id, eos_token_id, dtype, max_file_bytes: MAX_FILE_BYTES })?;
         let generation = json!({ "bos_token_id": bos_token_id, "eos_token_id": eos_token_id, "do_sample": false });
         write_json(&folder.join("generation_config.json"), &generation)?;
+        // What an earlier model left in the folder would speak for this one.
+        for file in [TOKENIZER_FILE, TOKENIZER_CONFIG, TEMPLATE_FILE] {
+            match fs::remove_file(folder.join(file)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot replace {}", folder.join(file).display()));
+                }
+                _ => {}
+            }
+        }
         let Some(tokenizer) = tokenizer else { return Ok(()) };
         tokenizer.save(folder.join(TOKENIZER_FILE))?;
         let token = |id: Option<u32>| id.and_then(|id| tokenizer.token_of(id));
@@ -119,7 +131,7 @@ impl Package {
         if let Some(template) = chat_template {
             config["chat_template"] = template.clone().into();
         }
-        write_json(&folder.join("tokenizer_config.json"), &config)
+        write_json(&folder.join(TOKENIZER_CONFIG), &config)
     }
 
     /// Writes a GGUF file.
@@ -127,8 +139,7 @@ impl Package {
     /// # Errors
     /// If it cannot be written, or llama.cpp could not use the tokenizer.
     pub fn save_gguf(&self, path: &Path, storage: Storage) -> Result<()> {
-        let message =
-            "the model folder has no tokenizer.json, and a GGUF file without a tokenizer is of no use to llama.cpp";
+        let message = "the model folder has no tokenizer.json, and a GGUF file without a tokenizer is of no use to llama.cpp; copy the model's own into the folder, or export with --hf";
         let tokenizer = self.tokenizer.as_ref().ok_or_else(|| WrongRequest::new(message))?;
         let mut pairs = tokenizer.to_gguf(self.model.config().vocab_size).map_err(WrongRequest::new)?;
         for (key, id) in [(BOS, self.bos_id), (EOS, self.eos_id)] {

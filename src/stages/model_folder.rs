@@ -67,7 +67,14 @@ pub fn require(folder: &Path) -> Result<(), WrongRequest> {
     if folder.join("config.json").is_file() {
         return Ok(());
     }
-    let message = format!("{} holds no model (no config.json); llm run makes one in runs/NAME/model", folder.display());
+    let name = folder.display();
+    let message = if folder.is_file() {
+        format!("{name} is a file; a model is a folder here: llm import {name} --out DIR makes one of a GGUF file")
+    } else if folder.is_dir() {
+        format!("{name} holds no model (no config.json); llm run makes one in runs/NAME/model")
+    } else {
+        format!("there is no folder {name}, so it holds no model; llm run makes one in runs/NAME/model")
+    };
     Err(WrongRequest::new(message))
 }
 
@@ -77,8 +84,14 @@ pub fn require(folder: &Path) -> Result<(), WrongRequest> {
 /// If a file is missing, damaged, or does not fit the others.
 pub fn load(folder: &Path, device: &Device) -> Result<(Transformer, Tokenizer)> {
     require(folder)?;
+    let file = folder.join("tokenizer.json");
+    if !file.is_file() {
+        let message =
+            format!("{} has no tokenizer.json; copy there the one that the model was trained with", folder.display());
+        return Err(WrongRequest::new(message).into());
+    }
     let model = Transformer::load(folder, device)?;
-    let tokenizer = Tokenizer::load(folder.join("tokenizer.json"))?;
+    let tokenizer = Tokenizer::load(file)?;
     if tokenizer.vocab_size() > model.config().vocab_size {
         anyhow::bail!(
             "tokenizer.json of {} has {} tokens, the model only {}: they do not belong together",

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::path::Path;
 
-use candle_core::{DType, Device, Error, Result, Tensor};
+use candle_core::{DType, Device, Error, Result, Tensor, bail};
+use half::f16;
 use tensors::Parameters;
 
 use crate::fit::check_fit;
@@ -58,11 +59,11 @@ impl Transformer {
     pub fn save_as(&self, folder: &Path, saving: Saving) -> Result<()> {
         let Saving { bos_token_id, eos_token_id, dtype, max_file_bytes } = saving;
         let json = config_json(self.config(), bos_token_id, eos_token_id, dtype)?;
-        fs::create_dir_all(folder).map_err(|error| at(folder, "cannot create", error))?;
         let family = Family::of(self.config())?;
         let tensors = names::pack(family, self.parameters().tensors())?;
-        let tensors = tensors.into_iter().map(|(name, tensor)| Ok((name, tensor.to_dtype(dtype)?)));
-        write_weights(folder, tensors.collect::<Result<_>>()?, max_file_bytes)?;
+        let tensors = tensors.into_iter().map(|(name, tensor)| stored(name, &tensor, dtype)).collect::<Result<_>>()?;
+        fs::create_dir_all(folder).map_err(|error| at(folder, "cannot create", error))?;
+        write_weights(folder, tensors, max_file_bytes)?;
         replace_file(&folder.join(CONFIG_FILE), |path| fs::write(path, json.as_bytes()).map_err(Error::wrap))
     }
 
@@ -86,6 +87,17 @@ impl Transformer {
     }
 }
 // ANCHOR_END: save
+
+/// A weight as it is stored. f16 ends at 65,504; what lies beyond would come back infinite.
+fn stored(name: String, tensor: &Tensor, dtype: DType) -> Result<(String, Tensor)> {
+    if dtype == DType::F16 {
+        let largest: f32 = tensor.abs()?.max_all()?.to_scalar()?;
+        if f16::from_f32(largest).is_infinite() {
+            bail!("{name}: {largest} cannot be stored as f16; choose bf16 or f32");
+        }
+    }
+    Ok((name, tensor.to_dtype(dtype)?))
+}
 
 /// Reads `config.json` of a model folder.
 ///
