@@ -35,7 +35,7 @@ impl Inspection {
     /// If the model cannot read them.
     pub fn of(model: &Transformer, tokenizer: Option<&Tokenizer>, ids: &[u32]) -> Result<Self> {
         let name = |id: u32| match tokenizer {
-            Some(tokenizer) => shown(&tokenizer.decode(&[id])),
+            Some(tokenizer) => shown(&tokenizer.text_inside(id)),
             None => id.to_string(),
         };
         let tokens = Tensor::from_slice(ids, (1, ids.len()), model.device())?;

@@ -130,7 +130,7 @@ fn logits(args: &LogitsArgs, out: &mut dyn Write) -> Result<()> {
     order.truncate(args.top);
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let total: f64 = logits.iter().map(|logit| f64::from(logit - max).exp()).sum();
-    let text = |id: u32| tokenizer.as_ref().map(|tokenizer| tokenizer.decode(&[id]));
+    let text = |id: u32| tokenizer.as_ref().map(|tokenizer| tokenizer.text_inside(id));
     if args.json {
         let top: Vec<_> = order
             .iter()
