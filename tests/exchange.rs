@@ -80,13 +80,17 @@ fn a_folder_that_is_written_again_keeps_nothing_of_the_model_before() {
     fs::write(out.join("chat_template.jinja"), "{{ 'old' }}").unwrap();
     // A process that was killed has left these.
     fs::write(out.join("model.safetensors.tmp-123"), "half").unwrap();
-    fs::write(out.join(".tmpAbc"), "half").unwrap();
+    fs::write(out.join(".tmpAbc123"), "half").unwrap();
+    fs::write(out.join("notes.tmp-old"), "mine").unwrap();
+    // A request that is refused touches nothing.
+    let (code, _) = refused(&["import", &bare, "--out", &at("out")]);
+    assert!(code == Some(2) && out.join(".tmpAbc123").exists() && out.join("model.safetensors.tmp-123").exists());
     let said = done(&["import", &bare, "--out", &at("out"), "--force"]);
     assert!(said.contains("a base model of"), "{said}");
     let mut left: Vec<String> =
         out.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     left.sort();
-    assert_eq!(left, ["config.json", "generation_config.json", "model.safetensors"]);
+    assert_eq!(left, ["config.json", "generation_config.json", "model.safetensors", "notes.tmp-old"]);
     let (code, said) = refused(&["generate", "--model", &at("out"), "--prompt", "a"]);
     assert!(code == Some(2) && said.contains("has no tokenizer.json; copy there"), "{said}");
     let (code, said) = refused(&["export", "--model", &at("out"), "--gguf", &at("b.gguf")]);

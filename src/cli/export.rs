@@ -10,7 +10,7 @@ use llm_from_scratch::progress::warn_once;
 use llm_from_scratch::stages::exchange::Package;
 use transformer::gguf::Storage;
 
-use super::import::{NumberType, Target, refuse_existing};
+use super::import::{NumberType, Target, make_room};
 
 #[derive(Debug, Args)]
 #[command(
@@ -69,7 +69,7 @@ impl StorageType {
 pub(crate) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<()> {
     let file = args.gguf.iter().map(|path| (path, Target::File));
     for (path, target) in file.chain(args.hf.iter().map(|path| (path, Target::Folder))) {
-        refuse_existing(path, target, args.force)?;
+        make_room(path, target, args.force)?;
     }
     let package = Package::open(&args.model)?;
     if let Some(path) = &args.gguf {

@@ -54,7 +54,7 @@ impl NumberType {
 }
 
 pub(crate) fn run(args: &ImportArgs, out: &mut dyn Write) -> Result<()> {
-    refuse_existing(&args.out, Target::Folder, args.force)?;
+    make_room(&args.out, Target::Folder, args.force)?;
     let package = Package::open(&on_disk(&args.source)?)?;
     package.save_folder(&args.out, args.number.dtype())?;
     let (n, chat) =
@@ -120,11 +120,11 @@ pub(super) enum Target {
     Folder,
 }
 
-/// Refuses a path that holds something, unless it may be replaced, and one that can never be written. Makes the folders above it.
+/// Makes room for what is to be written: the folders above it, and no leftovers of a process that was killed in its folder.
 ///
 /// # Errors
-/// If there is something in its place, or the folder above it cannot be made.
-pub(super) fn refuse_existing(path: &Path, target: Target, force: bool) -> Result<()> {
+/// If there is something in its place that may not be replaced, which then stays as it was, or the folder above it cannot be made.
+pub(super) fn make_room(path: &Path, target: Target, force: bool) -> Result<()> {
     let name = path.display();
     let refuse = |message: String| Err(WrongRequest::new(message).into());
     match target {
@@ -136,26 +136,28 @@ pub(super) fn refuse_existing(path: &Path, target: Target, force: bool) -> Resul
         }
         _ => {}
     }
-    if target == Target::Folder {
-        remove_leftovers(path)?;
-    }
-    let is_empty_folder = || path.read_dir().is_ok_and(|mut entries| entries.next().is_none());
-    if !force && path.exists() && !is_empty_folder() {
+    let entries = path.read_dir().into_iter().flatten();
+    let (leftovers, others): (Vec<PathBuf>, Vec<PathBuf>) =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).partition(|path| is_leftover(path));
+    if !force && path.exists() && (path.is_file() || !others.is_empty()) {
         return refuse(format!("{name} exists; choose another place, or --force to write there"));
+    }
+    for path in leftovers {
+        fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     above
         .map_or(Ok(()), |above| fs::create_dir_all(above).with_context(|| format!("cannot create {}", above.display())))
 }
 
-/// Removes half-written files of a process that was killed: they would be in the way, and may be as large as the model.
-fn remove_leftovers(folder: &Path) -> Result<()> {
-    for entry in folder.read_dir().into_iter().flatten() {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_file() && (name.starts_with(".tmp") || name.contains(".tmp-")) {
-            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        }
-    }
-    Ok(())
+/// Whether a file was being written when a process was killed: it is in the way, and may be as large as the model. `NAME.tmp-PID` is ours,
+/// `.tmp` and six letters the name that crate `safetensors` writes under.
+fn is_leftover(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_ours = name.rsplit_once(".tmp-").is_some_and(|(name, pid)| {
+        (name.ends_with(".json") || name.ends_with(".safetensors")) && pid.parse::<u32>().is_ok()
+    });
+    let is_theirs =
+        name.strip_prefix(".tmp").is_some_and(|rest| rest.len() == 6 && rest.chars().all(char::is_alphanumeric));
+    path.is_file() && (is_ours || is_theirs)
 }
