@@ -178,6 +178,10 @@ fn values_that_cannot_be_are_refused_by_name_and_range() {
         refusal(folder.path(), &["generate", "--model", "base", "--prompts", "absent"]).contains("there is no file")
     );
     assert!(refusal(folder.path(), &["generate", "--model", "base"]).contains("--prompt"));
+    assert!(refusal(folder.path(), &["chat", "--model", "chat", "--message", " "]).contains("--message is empty"));
+    let arguments = ["model", "report", "--model", "base", "--batch", "9223372036854775807"];
+    assert!(refusal(folder.path(), &arguments).contains("--batch 9223372036854775807 must be between 1 and 1048576"));
+    assert!(refusal(folder.path(), &["model", "logits", "--model", "base", "--prompt", ""]).contains("give some text"));
     let arguments = ["chat", "--model", "chat", "--message", "x", "--top-p", "2", "--temperature", "1"];
     assert!(refusal(folder.path(), &arguments).contains("top_p 2 must be above 0 and at most 1"));
 }
