@@ -10,6 +10,8 @@
 //! (Flash-Decoding: Dao, Haziza, Massa and Sizov 2023). The blocks depend on the number of keys alone, and so do the bits of the result.
 //!
 //! **Many queries** go through the keys in blocks of both, as in training: a block of queries ends where a block of keys may begin.
+//!
+//! Sequences of different lengths lie side by side with padding in front, which a [`Mask`] for each of them hides, as it does what lies before a window.
 
 use std::ops::Range;
 
@@ -19,6 +21,7 @@ use crate::Isa;
 use crate::attention::{KEY_BLOCK, QUERY_BLOCK, see_keys};
 use crate::isa::per_isa;
 use crate::lanes::{dot, exp, max};
+use crate::mask::{Mask, Tile};
 use crate::matmul::Precision;
 use crate::matrix::{Matrix, MatrixMut};
 use crate::online_softmax::scale_rows;
@@ -57,6 +60,8 @@ pub struct Cache<'a> {
     pub values: &'a [f32],
     /// Numbers from one head to the next.
     pub head_stride: usize,
+    /// What the queries of each sequence see.
+    pub masks: &'a [Mask],
 }
 
 impl<'a> Cache<'a> {
@@ -79,6 +84,7 @@ pub fn forward(isa: Isa, precision: Precision, shape: CachedShape, queries: &[f3
     assert!(q_len <= kv_len && n_heads.is_multiple_of(n_kv_heads), "not a shape: {shape:?}");
     let n = batch * q_len * n_heads * head_dim;
     assert!(queries.len() == n && out.len() == n, "{} queries and {} results of {shape:?}", queries.len(), out.len());
+    assert_eq!(cache.masks.len(), batch, "masks of {shape:?}");
     if q_len <= FEW {
         forward_few(isa, shape, queries, cache, out);
     } else {
@@ -98,7 +104,7 @@ fn forward_few(isa: Isa, shape: CachedShape, queries: &[f32], cache: Cache<'_>, 
         let (keys, values) = cache.head(shape, head);
         let queries = &queries[head * n_rows * head_dim..][..n_rows * head_dim];
         let seen = block * KEYS_PER_TASK..kv_len.min((block + 1) * KEYS_PER_TASK);
-        see_block(isa, queries, q_len, keys, values, seen, partial);
+        see_block(isa, queries, q_len, cache.masks[head / n_kv_heads], keys, values, seen, partial);
     });
     for (head, partial) in partial.chunks_exact(n_blocks * n_rows * width).enumerate() {
         let (sequence, kv_head) = (head / n_kv_heads, head % n_kv_heads);
@@ -112,11 +118,11 @@ fn forward_few(isa: Isa, shape: CachedShape, queries: &[f32], cache: Cache<'_>, 
 }
 
 per_isa! {
-    /// What the rows of `queries` take from the keys `seen`. The rows are those of `q_len` new tokens for one head after the other; each sees the
-    /// keys up to its own.
+    /// What the rows of `queries` take from the keys `seen`. The rows are those of `q_len` new tokens for one head after the other.
     fn see_block<A>(
         queries: &[f32],
         q_len: usize,
+        mask: Mask,
         keys: Matrix<'_>,
         values: Matrix<'_>,
         seen: Range<usize>,
@@ -125,12 +131,13 @@ per_isa! {
         let (kv_len, head_dim) = (keys.n_rows(), keys.n_cols());
         let rows = queries.chunks_exact(head_dim).zip(partial.chunks_exact_mut(head_dim + 2));
         for (row, (query, partial)) in rows.enumerate() {
-            let own = kv_len - q_len + row % q_len;
-            let n_visible = seen.len().min((own + 1).saturating_sub(seen.start));
+            let (first_query, first_key) = (kv_len - q_len, seen.start);
+            let visible = Tile { mask, first_query, first_key, n_keys: seen.len() }.visible(row % q_len);
+            let first = first_key + visible.start;
             let mut weights = [0.0; KEYS_PER_TASK];
-            let weights = &mut weights[..n_visible];
+            let weights = &mut weights[..visible.len()];
             for (j, score) in weights.iter_mut().enumerate() {
-                *score = dot::<A>(query, keys.row(seen.start + j));
+                *score = dot::<A>(query, keys.row(first + j));
             }
             let m = max(weights);
             let (o, rest) = partial.split_at_mut(head_dim);
@@ -139,7 +146,7 @@ per_isa! {
             for (j, weight) in weights.iter_mut().enumerate() {
                 *weight = exp::<A>(*weight - m);
                 sum += *weight;
-                for (o, v) in o.iter_mut().zip(values.row(seen.start + j)) {
+                for (o, v) in o.iter_mut().zip(values.row(first + j)) {
                     *o = A::mul_add(*weight, *v, *o);
                 }
             }
@@ -155,7 +162,7 @@ fn combine<'a>(isa: Isa, blocks: impl Iterator<Item = &'a [f32]> + Clone, out: &
     let mut sum = 0.0;
     out.fill(0.0);
     for block in blocks {
-        // A block of later keys alone has m = −∞ and zeros.
+        // A block of which nothing is seen has m = −∞ and zeros.
         let factor = if block[head_dim] == f32::NEG_INFINITY { 1.0 } else { (block[head_dim] - largest).exp() };
         sum += factor * block[head_dim + 1];
         out.iter_mut().zip(block).for_each(|(out, o)| *out += factor * o);
@@ -186,10 +193,12 @@ fn forward_many(
             || vec![0.0; n_scores],
             |scores, (head, (mut out, queries))| {
                 let (keys, values) = cache.head(shape, head / group);
+                let mask = cache.masks[head / n_heads];
                 for positions in query_blocks(start, kv_len) {
                     let rows = positions.start - start..positions.end - start;
                     let queries = Matrix::new(queries, head_dim).rows(rows.clone());
-                    see_keys(isa, precision, queries, positions.start, keys, values, scores, out.rows_mut(rows));
+                    let (first, out) = (positions.start, out.rows_mut(rows));
+                    see_keys((isa, precision), mask, queries, first, keys, values, scores, out);
                 }
             },
         );
@@ -236,6 +245,18 @@ mod tests {
         keys: Vec<f32>,
         values: Vec<f32>,
         head_stride: usize,
+        masks: Vec<Mask>,
+    }
+
+    /// Every shape with all keys, with a window, with padding in front of all sequences but the first, and with both.
+    fn cases() -> impl Iterator<Item = Case> {
+        let restrictions = [(usize::MAX, 0), (1, 0), (70, 0), (usize::MAX, 40), (90, 30), (KEY_BLOCK, KEY_BLOCK + 3)];
+        SHAPES.into_iter().flat_map(move |sizes| {
+            restrictions.map(|(window, n_padding)| {
+                let masks = (0..sizes.0).map(|sequence| Mask { window, n_padding: n_padding * sequence.min(1) });
+                Case { masks: masks.collect(), ..case(sizes) }
+            })
+        })
     }
 
     /// A cache with room for three more tokens, which hold what no result may see.
@@ -248,12 +269,13 @@ mod tests {
             numbers
         };
         let queries = numbers(batch * n_heads * q_len * head_dim, 1);
-        Case { shape, queries, keys: buffer(2), values: buffer(3), head_stride }
+        Case { shape, queries, keys: buffer(2), values: buffer(3), head_stride, masks: vec![Mask::CAUSAL; batch] }
     }
 
     fn run(isa: Isa, precision: Precision, case: &Case) -> Vec<f32> {
         let mut out = vec![f32::NAN; case.queries.len()];
-        let cache = Cache { keys: &case.keys, values: &case.values, head_stride: case.head_stride };
+        let Case { keys, values, head_stride, masks, .. } = case;
+        let cache = Cache { keys, values, head_stride: *head_stride, masks };
         forward(isa, precision, case.shape, &case.queries, cache, &mut out);
         out
     }
@@ -271,14 +293,14 @@ mod tests {
                         let row = &data[kv_head * case.head_stride + j * head_dim..][..head_dim];
                         row.iter().map(|x| f64::from(*x)).collect()
                     };
-                    let visible = kv_len - q_len + query + 1;
+                    let visible = case.masks[sequence].keys(kv_len - q_len + query);
                     let score = |j| row(&case.keys, j).iter().zip(q).map(|(k, q)| k * f64::from(*q)).sum::<f64>();
-                    let scores: Vec<f64> = (0..visible).map(score).collect();
+                    let scores: Vec<f64> = visible.clone().map(score).collect();
                     let max = scores.iter().copied().fold(f64::MIN, f64::max);
                     let weights: Vec<f64> = scores.iter().map(|score| (score - max).exp()).collect();
                     let total: f64 = weights.iter().sum();
                     let mut o = vec![0.0; head_dim];
-                    for (j, weight) in weights.iter().enumerate() {
+                    for (j, weight) in visible.zip(&weights) {
                         o.iter_mut().zip(row(&case.values, j)).for_each(|(o, v)| *o += weight / total * v);
                     }
                     out.extend(o);
@@ -290,13 +312,17 @@ mod tests {
 
     #[test]
     fn every_shape_is_the_definition_at_every_level() {
-        for sizes in SHAPES {
-            let case = case(sizes);
+        for case in cases() {
             let truth = naive(&case);
             for &isa in Isa::available() {
                 for (i, (found, truth)) in run(isa, Precision::F32, &case).iter().zip(&truth).enumerate() {
                     // Scores up to 100, exact to 10⁻⁵, in an exponent; then means of values up to 2.
-                    assert!((f64::from(*found) - truth).abs() < 1e-4, "{isa} {sizes:?} {i}: {found}, not {truth}");
+                    assert!(
+                        (f64::from(*found) - truth).abs() < 1e-4,
+                        "{isa} {:?} {:?} {i}: {found}, not {truth}",
+                        case.shape,
+                        case.masks
+                    );
                 }
             }
         }
@@ -313,13 +339,12 @@ mod tests {
 
     #[test]
     fn threads_do_not_change_a_bit() {
-        for sizes in SHAPES {
-            let case = case(sizes);
+        for case in cases() {
             let of = |n_threads: usize| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
                 pool.install(|| run(Isa::best(), Precision::F32, &case))
             };
-            assert_eq!(of(1), of(3), "{sizes:?}");
+            assert_eq!(of(1), of(3), "{:?} {:?}", case.shape, case.masks);
         }
     }
 
@@ -342,7 +367,7 @@ mod tests {
     #[should_panic(expected = "not a shape")]
     fn more_queries_than_keys_are_refused() {
         let shape = CachedShape { batch: 1, q_len: 2, kv_len: 1, n_heads: 1, n_kv_heads: 1, head_dim: 2 };
-        let cache = Cache { keys: &[0.0; 2], values: &[0.0; 2], head_stride: 2 };
+        let cache = Cache { keys: &[0.0; 2], values: &[0.0; 2], head_stride: 2, masks: &[Mask::CAUSAL] };
         forward(Isa::PORTABLE, Precision::F32, shape, &[0.0; 4], cache, &mut [0.0; 4]);
     }
 }

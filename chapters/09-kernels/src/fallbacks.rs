@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use attention::KeyValueStore;
 use candle_core::{Device, Tensor};
 use transformer::{AttentionLayout, Weight};
 
@@ -63,17 +62,14 @@ impl Fallbacks {
         is_derived
     }
 
-    /// Whether the kernels know this attention of `seq_len` new tokens: rotary, nothing hidden but by causality; if not, that is recorded.
-    pub(crate) fn knows_attention(&self, layout: &AttentionLayout, seq_len: usize, store: &dyn KeyValueStore) -> bool {
-        let reason = if layout.rope.is_none() {
-            "positions are not rotary"
-        } else if !layout.is_causal_only(store.len() + seq_len, store) {
-            "a sliding window or padding hides keys"
-        } else {
-            return true;
-        };
-        self.record(format!("attention: {reason}; runs on reference operations, slower"));
-        false
+    /// Whether the kernels know heads of queries of `width` numbers in all; if not, that is recorded.
+    pub(crate) fn knows_heads(&self, layout: &AttentionLayout, width: usize) -> bool {
+        let head_dim = width / layout.n_heads.max(1);
+        let is_known = head_dim.is_multiple_of(2);
+        if !is_known {
+            self.record(format!("attention: head_dim {head_dim} is odd; runs on reference operations, slower"));
+        }
+        is_known
     }
 
     /// Records that a branch has parts that the kernels do not know.

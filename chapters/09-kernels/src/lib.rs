@@ -7,7 +7,7 @@
 //! | [`matrix`] | windows on matrices, and disjoint ones for several threads |
 //! | [`matmul`], [`bf16`] | products in f32 and in bfloat16 |
 //! | [`rms_norm`] | root-mean-square norm |
-//! | [`rope`], [`packed`], [`online_softmax`], [`attention`] | rotary causal grouped-query attention in blocks |
+//! | [`rope`], [`packed`], [`mask`], [`online_softmax`], [`attention`] | rotary causal grouped-query attention in blocks |
 //! | [`matvec`], [`cached_attention`] | products and attention for a token at a time |
 //! | [`swiglu`] | SwiGLU's product |
 //! | [`embedding`] | rows by token, and the scatter back |
@@ -34,6 +34,7 @@ pub mod fallbacks;
 pub mod gradient_store;
 pub mod isa;
 pub mod lanes;
+pub mod mask;
 pub mod matmul;
 pub mod matrix;
 pub mod matvec;

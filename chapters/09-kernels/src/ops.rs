@@ -114,7 +114,7 @@ impl Ops for Fused {
     ) -> Result<Tensor> {
         if store.remembers() && is_tracked(&[q, k, v])
             || !self.fallbacks.supports("attention", &[q, k, v])
-            || !self.fallbacks.knows_attention(&layout, q.dim(1)?, store)
+            || !self.fallbacks.knows_heads(&layout, q.dim(2)?)
         {
             return Reference.attention(q, k, v, layout, store);
         }
@@ -166,7 +166,7 @@ impl Ops for Fused {
             return branch.compose(self, x, eps, layout, store);
         };
         let weights = [&llama.norm, &llama.q, &llama.k, &llama.v, &llama.o];
-        if !self.fallbacks.knows_attention(&layout, x.dim(1)?, store) {
+        if !self.fallbacks.knows_heads(&layout, llama.q.tensor.dim(0)?) {
             return branch.compose(self, x, eps, layout, store);
         }
         if store.remembers() && !is_inference(x, &weights) || !self.can_fuse("attention branch", x, &weights) {

@@ -64,12 +64,17 @@ pub(crate) fn is_supported(tensors: &[&Tensor]) -> bool {
     tensors.iter().all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32)
 }
 
-/// Cosines and sines of these positions, each `(positions, head_dim / 2)`.
+/// Cosines and sines of these positions, each `(positions, head_dim / 2)`; those of the angle 0, which rotate nothing, if positions are not rotary.
 ///
 /// # Errors
-/// If there are fewer, or heads are of another width.
+/// If there are fewer positions, or heads are of another width.
 pub(crate) fn rotary_tables(rope: Option<&Rope>, positions: Range<usize>, head_dim: usize) -> Result<[Tensor; 2]> {
-    let Some(rope) = rope else { bail!("the kernels rotate queries and keys; positions are not rotary here") };
+    let Some(rope) = rope else {
+        let shape = (positions.len(), head_dim / 2);
+        let (cos, sin) =
+            (Tensor::ones(shape, DType::F32, &Device::Cpu)?, Tensor::zeros(shape, DType::F32, &Device::Cpu)?);
+        return Ok([cos, sin]);
+    };
     let (cos, sin) = rope.tables();
     let (max_seq_len, half) = cos.dims2()?;
     if positions.end > max_seq_len || 2 * half != head_dim {

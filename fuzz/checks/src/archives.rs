@@ -14,11 +14,11 @@ pub fn warc(bytes: &[u8]) {
     let plain = items("x.warc", bytes);
     let offsets: Vec<u64> = plain.iter().map(offset).collect();
     assert!(offsets.is_sorted(), "{offsets:?}");
-    assert!(offsets.iter().all(|&offset| offset <= bytes.len() as u64), "{offsets:?} in {} bytes", bytes.len());
-    // Archives are told from their first bytes: what begins like a packed file is one.
+    // Archives are told from their first bytes: what begins like a packed file is one, and its offsets count what it holds.
     let is_packed = [&[0x1f, 0x8b][..], &[0x28, 0xb5, 0x2f, 0xfd]].iter().any(|magic| bytes.starts_with(magic));
     let is_skippable = bytes.first().is_some_and(|byte| byte & 0xf0 == 0x50);
     if !is_packed && !is_skippable && !bytes.is_empty() {
+        assert!(offsets.iter().all(|&offset| offset <= bytes.len() as u64), "{offsets:?} in {} bytes", bytes.len());
         assert_eq!(without_file(items("x.warc.gz", &gzip(bytes))), without_file(plain.clone()));
         assert_eq!(without_file(items("x.warc.zst", &zstd(bytes))), without_file(plain));
     }

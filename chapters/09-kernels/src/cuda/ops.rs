@@ -71,6 +71,19 @@ impl Cuda {
         !self.fallbacks.has_derived(operation, weights)
     }
 
+    /// Whether the kernel knows this attention of `seq_len` tokens: rotary, nothing hidden but by causality; if not, that is recorded.
+    fn knows_attention(&self, layout: &AttentionLayout, seq_len: usize, store: &dyn KeyValueStore) -> bool {
+        let reason = if layout.rope.is_none() {
+            "positions are not rotary"
+        } else if !layout.is_causal_only(seq_len, store) {
+            "a sliding window hides keys"
+        } else {
+            return true;
+        };
+        self.fallbacks.record(format!("attention: {reason}; runs on reference operations, slower"));
+        false
+    }
+
     /// Times every launch and every product from now on, of all clones.
     ///
     /// # Errors
@@ -199,7 +212,7 @@ impl Ops for Cuda {
         }
         if !self.takes("attention branch", x, &[norm, q, k, v, o])
             || !all_or_none_trained(&[q, k, v])
-            || !self.fallbacks.knows_attention(&layout, x.dim(1)?, store)
+            || !self.knows_attention(&layout, x.dim(1)?, store)
         {
             return branch.compose(self, x, eps, layout, store);
         }

@@ -1,11 +1,12 @@
-//! Rotary causal grouped-query attention as a custom op of `q`, `k` and `v`.
+//! Causal grouped-query attention as a custom op of `q`, `k` and `v`.
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use std::sync::OnceLock;
 use transformer::AttentionLayout;
 
 use super::Fused;
-use crate::attention;
+use crate::attention::{self, Settings};
+use crate::mask::Mask;
 use crate::matrix::{Matrix, MatrixMut};
 use crate::rope::Tables;
 use crate::scratch::Buffer;
@@ -18,6 +19,8 @@ pub(super) struct Setup {
     pub(super) shape: attention::Shape,
     cos: Tensor, // (seq_len, head_dim / 2)
     sin: Tensor,
+    /// Of a sequence without padding.
+    mask: Mask,
 }
 
 impl Setup {
@@ -27,7 +30,7 @@ impl Setup {
         layout: AttentionLayout,
         start: usize,
     ) -> Result<Self> {
-        let AttentionLayout { n_heads, n_kv_heads, rope, .. } = layout;
+        let AttentionLayout { n_heads, n_kv_heads, rope, window, .. } = layout;
         if n_kv_heads == 0 || !n_heads.is_multiple_of(n_kv_heads) || !width.is_multiple_of(n_heads) {
             bail!(
                 "width {width} does not divide into {n_heads} heads, or these into groups for {n_kv_heads} key-value heads"
@@ -35,7 +38,16 @@ impl Setup {
         }
         let shape = attention::Shape { batch, seq_len, n_heads, n_kv_heads, head_dim: width / n_heads };
         let [cos, sin] = rotary_tables(rope, start..start + seq_len, shape.head_dim)?;
-        Ok(Self { shape, cos, sin })
+        let mask = window.map_or(Mask::CAUSAL, |window| Mask { window, ..Mask::CAUSAL });
+        Ok(Self { shape, cos, sin, mask })
+    }
+
+    /// Runs `work` with what a kernel for a whole sequence must know.
+    pub(super) fn with_settings<R>(&self, fused: &Fused, work: impl FnOnce(Settings<'_>) -> R) -> Result<R> {
+        let (Fused { isa, precision, .. }, Self { shape, mask, .. }) = (fused, self);
+        self.with_tables(|tables| {
+            work(Settings { isa: *isa, precision: *precision, shape: *shape, tables, mask: *mask })
+        })
     }
 
     /// Runs `work` with the rotary tables.
@@ -85,7 +97,7 @@ impl CustomOp3 for Attention {
         v: &CpuStorage,
         v_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let Fused { isa, precision, ref scratch, .. } = self.fused;
+        let scratch = &self.fused.scratch;
         let shape = self.setup.shape;
         let mut qkv = scratch.take(shape.n_rows() * self.setup.packed_width());
         let parts = [slice(q, q_layout)?, slice(k, k_layout)?, slice(v, v_layout)?];
@@ -100,8 +112,8 @@ impl CustomOp3 for Attention {
         }
         let mut out = vec![0.0; shape.n_rows() * shape.n_heads * shape.head_dim];
         let mut log_sum_exp = scratch.take(shape.n_rows() * shape.n_heads);
-        self.setup.with_tables(|tables| {
-            attention::forward(isa, precision, shape, tables, &qkv, &mut out, &mut log_sum_exp);
+        self.setup.with_settings(&self.fused, |settings| {
+            attention::forward(settings, &qkv, &mut out, &mut log_sum_exp);
         })?;
         let _ = self.saved.set((qkv, log_sum_exp));
         Ok((CpuStorage::F32(out), q_layout.shape().clone()))
@@ -115,15 +127,14 @@ impl CustomOp3 for Attention {
         out: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let Fused { isa, precision, ref scratch, .. } = self.fused;
         let Some((qkv, log_sum_exp)) = self.saved.get() else { bail!("attention has run backward before forward") };
         let gradient = gradient.contiguous()?;
         let (out, gradient) = (Reading::of(out), Reading::of(&gradient));
         let (out, gradient) = (out.slice()?, gradient.slice()?);
-        let mut d_qkv = scratch.take(qkv.len());
-        self.setup.with_tables(|tables| {
+        let mut d_qkv = self.fused.scratch.take(qkv.len());
+        self.setup.with_settings(&self.fused, |settings| {
             let saved = attention::Saved { qkv, out, log_sum_exp };
-            attention::backward(isa, precision, self.setup.shape, tables, saved, gradient, &mut d_qkv);
+            attention::backward(settings, saved, gradient, &mut d_qkv);
         })?;
         let packed = Matrix::new(&d_qkv, self.setup.packed_width());
         let [dq, dk, dv] = self.setup.bands().map(|band| {

@@ -47,7 +47,7 @@ impl AttentionBranchOp {
     // ANCHOR: forward
     /// Everything up to the attention's output, from `x` `(rows, d_model)`.
     fn attend(&self, x: &[f32]) -> Result<Saved> {
-        let Fused { isa, precision, ref scratch, .. } = self.fused;
+        let Fused { isa, ref scratch, .. } = self.fused;
         let (shape, d_model) = (self.setup.shape, self.branch.norm.tensor.elem_count());
         let n_rows = shape.n_rows();
         let (mut normed, mut inverse_rms) = (scratch.take(x.len()), scratch.take(n_rows));
@@ -67,8 +67,8 @@ impl AttentionBranchOp {
         }
         let mut attended = scratch.take(n_rows * shape.n_heads * shape.head_dim);
         let mut log_sum_exp = scratch.take(n_rows * shape.n_heads);
-        self.setup.with_tables(|tables| {
-            attention::forward(isa, precision, shape, tables, &qkv, &mut attended, &mut log_sum_exp);
+        self.setup.with_settings(&self.fused, |settings| {
+            attention::forward(settings, &qkv, &mut attended, &mut log_sum_exp);
         })?;
         Ok(Saved { inverse_rms, qkv, attended, log_sum_exp })
     }
@@ -83,7 +83,7 @@ impl AttentionBranchOp {
     // ANCHOR: backward
     /// The gradient of `x` from the gradient of the result, both `(rows, d_model)`; gradients of the weights are summed on the way.
     fn gradient(&self, x: &[f32], saved: &Saved, gradient: &[f32]) -> Result<Vec<f32>> {
-        let Fused { isa, precision, ref scratch, .. } = self.fused;
+        let Fused { isa, ref scratch, .. } = self.fused;
         let Saved { inverse_rms, qkv, attended, log_sum_exp } = saved;
         let (shape, d_model) = (self.setup.shape, self.branch.norm.tensor.elem_count());
         let width = shape.n_heads * shape.head_dim;
@@ -94,9 +94,9 @@ impl AttentionBranchOp {
         let o = Reading::of(&self.branch.o.tensor);
         self.fused.project_back(of_result, o.slice()?, Write::Replace, MatrixMut::new(&mut d_attended, width));
         let mut d_qkv = scratch.take(qkv.len());
-        self.setup.with_tables(|tables| {
+        self.setup.with_settings(&self.fused, |settings| {
             let saved = attention::Saved { qkv, out: attended, log_sum_exp };
-            attention::backward(isa, precision, shape, tables, saved, &d_attended, &mut d_qkv);
+            attention::backward(settings, saved, &d_attended, &mut d_qkv);
         })?;
 
         let norm = Reading::of(&self.branch.norm.tensor);

@@ -11,6 +11,7 @@ use super::Fused;
 use super::attention::Setup;
 use super::attention_branch::checked_setup;
 use crate::cached_attention::{self, Cache, CachedShape};
+use crate::mask::Mask;
 use crate::matmul::Write;
 use crate::matrix::{Matrix, MatrixMut};
 use crate::matvec::{MAX_ROWS, Product, matvec, swiglu_matvec};
@@ -47,7 +48,7 @@ impl Fused {
             ],
         )?;
         let mut attended = self.scratch.take(q.len());
-        self.attend(&setup, [&q, &k, &v], layout.layer, store, &mut attended)?;
+        self.attend(&setup, [&q, &k, &v], layout, store, &mut attended)?;
         let mut y = rows.to_vec();
         let o = Reading::of(&branch.o.tensor);
         self.project(Matrix::new(&attended, q_width), o.slice()?, Write::Add, MatrixMut::new(&mut y, d_model));
@@ -71,16 +72,16 @@ impl Fused {
         let readings = [Reading::of(&q), Reading::of(&k), Reading::of(&v)];
         let mut out = vec![0.0; q.elem_count()];
         let slices = [readings[0].slice()?, readings[1].slice()?, readings[2].slice()?];
-        self.attend(&setup, slices, layout.layer, store, &mut out)?;
+        self.attend(&setup, slices, layout, store, &mut out)?;
         tensor(out, q.shape())
     }
 
-    /// Rotary attention of new tokens to themselves and to all that `store` remembers; queries, keys and values and `out` have a row for each new token.
+    /// Attention of new tokens to themselves and to all that `store` remembers; queries, keys and values and `out` have a row for each new token.
     pub(super) fn attend(
         &self,
         setup: &Setup,
         qkv: [&[f32]; 3],
-        layer: usize,
+        layout: AttentionLayout,
         store: &mut dyn KeyValueStore,
         out: &mut [f32],
     ) -> Result<()> {
@@ -96,7 +97,7 @@ impl Fused {
             (0..seq_len).for_each(|row| head[row * head_dim..][..head_dim].copy_from_slice(from.row(row)));
         }
         let new = (batch, n_kv_heads, seq_len, head_dim).into();
-        let (keys, values) = store.append(layer, tensor(keys, &new)?, tensor(values, &new)?)?;
+        let (keys, values) = store.append(layout.layer, tensor(keys, &new)?, tensor(values, &new)?)?;
         let (keys, values) = (with_whole_heads(keys)?, with_whole_heads(values)?);
         let (_batch, _n_kv_heads, kv_len, _head_dim) = keys.dims4()?;
         let head_stride = keys.stride()[1];
@@ -109,7 +110,8 @@ impl Fused {
         }
         let shape = CachedShape { batch, q_len: seq_len, kv_len, n_heads, n_kv_heads, head_dim };
         let (keys, values) = (Reading::of(&keys), Reading::of(&values));
-        let cache = Cache { keys: keys.slice_to_end()?, values: values.slice_to_end()?, head_stride };
+        let masks = &Mask::of_sequences(layout.window, store, batch);
+        let cache = Cache { keys: keys.slice_to_end()?, values: values.slice_to_end()?, head_stride, masks };
         cached_attention::forward(self.isa, self.precision, shape, &queries, cache, out);
         Ok(())
     }
