@@ -6,7 +6,7 @@ use kernels::training_memory::{StepSizes, TrainingMemory};
 use serde::Serialize;
 use transformer::accounting::{PartCost, cache_numbers_per_token, costs_by_part, training_state_bytes};
 use transformer::hugging_face::Family;
-use transformer::{Architecture, ModelConfig, flops_per_token, n_parameters};
+use transformer::{ModelConfig, flops_per_token, n_parameters};
 
 /// Bytes of a number in f32.
 const BYTES_F32: usize = 4;
@@ -34,8 +34,8 @@ pub struct ModelReport {
     pub training_state_bytes: usize,
     /// Sequences in a batch.
     pub batch: usize,
-    /// Bytes of a training step on the CPU's kernels, by what they are for; `None` where the kernels run single operations and nothing is counted.
-    pub training_bytes: Option<Vec<(&'static str, usize)>>,
+    /// Bytes of a training step on the CPU's kernels, by what they are for.
+    pub training_bytes: Vec<(&'static str, usize)>,
     /// Bytes that an f32 cache of keys and values takes for each token.
     pub cache_bytes_per_token: usize,
 }
@@ -45,8 +45,6 @@ impl ModelReport {
     pub fn of(config: &ModelConfig, step: &StepSizes) -> Self {
         let StepSizes { batch, seq_len, .. } = *step;
         let flops = flops_per_token(config, seq_len);
-        let plain = Architecture { positions: config.architecture.positions, ..Architecture::LLAMA };
-        let is_counted = config.architecture == plain && config.rope_scaling().is_some();
         Self {
             family: Family::of(config).ok().map(|family| family.names().0),
             config: config.clone(),
@@ -58,7 +56,7 @@ impl ModelReport {
             backward_flops_per_token: flops * 2.0 / 3.0,
             training_state_bytes: training_state_bytes(config),
             batch,
-            training_bytes: is_counted.then(|| TrainingMemory::of(config, step).parts().to_vec()),
+            training_bytes: TrainingMemory::of(config, step).parts().to_vec(),
             cache_bytes_per_token: cache_numbers_per_token(config) * BYTES_F32,
         }
     }
@@ -105,14 +103,9 @@ impl fmt::Display for ModelReport {
         };
         line(f, "weights", self.n_parameters * BYTES_F32)?;
         line(f, "weights, gradients and two moments", self.training_state_bytes)?;
-        match &self.training_bytes {
-            Some(parts) => {
-                let total = parts.iter().map(|(_, bytes)| bytes).sum();
-                line(f, &format!("a training step of {} x {} tokens", self.batch, self.seq_len), total)?;
-                parts.iter().try_for_each(|(part, bytes)| line(f, &format!("  {part}"), *bytes))?;
-            }
-            None => writeln!(f, "activations are not counted: the kernels run these parts as single operations")?,
-        }
+        let total = self.training_bytes.iter().map(|(_, bytes)| bytes).sum();
+        line(f, &format!("a training step of {} x {} tokens", self.batch, self.seq_len), total)?;
+        self.training_bytes.iter().try_for_each(|(part, bytes)| line(f, &format!("  {part}"), *bytes))?;
         line(f, &format!("cache of keys and values, {max_seq_len} tokens"), self.cache_bytes_per_token * max_seq_len)?;
         write!(f, "{:<46} {:>8.1} KB", "  a token", self.cache_bytes_per_token as f64 / 1e3)
     }

@@ -12,7 +12,7 @@ use transformer::{
     Architecture, AttentionLayout, LlamaAttention, LlamaFeedForward, ModelConfig, Ops, Reference, Transformer, Weight,
 };
 
-use crate::activation_memory::{Graph, kept_by_block, kept_bytes};
+use crate::activation_memory::{Graph, kept_by_attention, kept_by_block, kept_by_feed_forward};
 use crate::online_softmax::softmax_rows;
 use crate::roofline::{RIDGE, passes, training_step};
 use crate::training_memory::{StepSizes, Stored, TrainingMemory};
@@ -302,16 +302,30 @@ fn memory_passes(out: &mut dyn Write) -> anyhow::Result<()> {
 fn kept_for_backward(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "== what a block keeps for its backward pass ==")?;
     let (config, batch, seq_len) = example();
-    let kept = kept_by_block(&config, batch, seq_len);
-    writeln!(out, "MB                                | stock  | primitives | branches | recompute")?;
-    for item in &kept {
-        let megabytes = (item.n_numbers * size_of::<f32>()) as f64 / 1e6;
-        let cell = |graph| if item.by.contains(&graph) { format!("{megabytes:.2}") } else { "-".to_string() };
-        let [stock, primitives, branches, recompute] = Graph::ALL.map(cell);
-        writeln!(out, "{:<33} | {stock:>6} | {primitives:>10} | {branches:>8} | {recompute:>9}", item.name)?;
+    let mut sums = [0.0; 4];
+    for (branch, kept) in [
+        ("MB, by the attention branch", kept_by_attention(&config, batch, seq_len)),
+        ("MB, by the feed-forward branch", kept_by_feed_forward(&config, batch, seq_len)),
+    ] {
+        writeln!(out, "{branch:<33} | stock  | primitives | branches | recompute")?;
+        for item in &kept {
+            let megabytes = (item.n_numbers * size_of::<f32>()) as f64 / 1e6;
+            let is_kept = Graph::ALL.map(|graph| item.by.contains(&graph));
+            let cells = is_kept.map(|is_kept| if is_kept { format!("{megabytes:.2}") } else { "-".to_string() });
+            sums.iter_mut().zip(is_kept).filter(|(_, is_kept)| *is_kept).for_each(|(sum, _)| *sum += megabytes);
+            let [stock, primitives, branches, recompute] = cells;
+            writeln!(out, "{:<33} | {stock:>6} | {primitives:>10} | {branches:>8} | {recompute:>9}", item.name)?;
+        }
     }
-    let [stock, primitives, branches, recompute] = Graph::ALL.map(|graph| kept_bytes(&kept, graph) as f64 / 1e6);
+    let [stock, primitives, branches, recompute] = sums;
     writeln!(out, "{:<33} | {stock:>6.2} | {primitives:>10.2} | {branches:>8.2} | {recompute:>9.2}", "one block")?;
+    let gpt2 = ModelConfig { architecture: Architecture::GPT2, ..config };
+    let [stock, primitives, branches, recompute] = Graph::ALL.map(|graph| {
+        let kept = kept_by_block(&gpt2, batch, seq_len, graph);
+        kept.map(|kept| kept.n_numbers * size_of::<f32>()).sum::<usize>() as f64 / 1e6
+    });
+    let name = "one block of GPT-2's parts";
+    writeln!(out, "{name:<33} | {stock:>6.2} | {primitives:>10.2} | {branches:>8.2} | {recompute:>9.2}")?;
     Ok(())
 }
 // ANCHOR_END: kept

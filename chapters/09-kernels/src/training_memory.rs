@@ -6,10 +6,10 @@
 //!
 //! What is not counted: the process and its libraries, a CUDA context (some hundred MB), and what an allocator loses between blocks. A test measures the sum at the allocator.
 
-use transformer::{ModelConfig, n_parameters};
+use transformer::{FeedForwardKind, ModelConfig, NormKind, Positions, n_parameters};
 
 use crate::Precision;
-use crate::activation_memory::{Graph, Kept, kept_by_block};
+use crate::activation_memory::{Graph, Kept, has_llama_attention, has_llama_feed_forward, kept_by_block};
 use crate::cross_entropy::CHUNK_ROWS;
 
 const BYTES_F32: usize = 4;
@@ -108,19 +108,22 @@ impl TrainingMemory {
 /// What is kept from forward to backward: by the blocks, by the final norm and by the head.
 fn kept_activations(config: &ModelConfig, step: &StepSizes) -> usize {
     let (d, rows) = (config.d_model, step.batch * step.seq_len);
-    let kept = kept_by_block(config, step.batch, step.seq_len);
-    let of_block: usize = kept
-        .iter()
-        .filter(|kept| kept.by.contains(&step.graph))
-        .map(|kept| kept.n_numbers * bytes_of(kept, step.stored))
-        .sum();
-    let of_end = match step.graph {
-        // The norm's steps; logits, shifted logits and their exponentials.
-        Graph::Stock => rows * (4 * d + 5) + 3 * rows * config.vocab_size,
-        // The stream after the last block, and normed.
-        Graph::Primitives | Graph::Branches | Graph::Recompute => 2 * rows * d,
+    let kept = kept_by_block(config, step.batch, step.seq_len, step.graph);
+    let of_block: usize = kept.map(|kept| kept.n_numbers * bytes_of(&kept, step.stored)).sum();
+    let of_start = match config.architecture.positions {
+        Positions::Rotary(_) => 0,
+        // The vectors of tokens and those of positions; their sum is the first block's input.
+        Positions::Learned => (rows + step.seq_len) * d,
     };
-    config.n_layers * of_block + of_end * BYTES_F32
+    let of_norm = match (config.architecture.norm, step.graph) {
+        (NormKind::LayerNorm, _) => rows * (6 * d + 7),
+        (NormKind::RmsNorm, Graph::Stock) => rows * (4 * d + 5),
+        // The stream after the last block, and normed.
+        (NormKind::RmsNorm, _) => 2 * rows * d,
+    };
+    // Logits, shifted logits and their exponentials.
+    let of_head = if step.graph == Graph::Stock { 3 * rows * config.vocab_size } else { 0 };
+    config.n_layers * of_block + (of_start + of_norm + of_head) * BYTES_F32
 }
 
 fn bytes_of(kept: &Kept, stored: Stored) -> usize {
@@ -138,7 +141,7 @@ fn n_copied(config: &ModelConfig) -> usize {
 fn working_bytes(config: &ModelConfig, step: &StepSizes) -> usize {
     let ModelConfig { d_model: d, d_ff, vocab_size, .. } = *config;
     let rows = step.batch * step.seq_len;
-    let packed = d + 2 * config.kv_width();
+    let packed = config.q_width() + 2 * config.kv_width();
     // candle's sums: the gradient of the result, that of the input, zeros, and their sum.
     let in_flight = 4 * rows * d;
     if step.graph == Graph::Stock {
@@ -146,13 +149,28 @@ fn working_bytes(config: &ModelConfig, step: &StepSizes) -> usize {
     }
     // The pool of buffers keeps the most that each size was needed: three streams, queries with keys and values, gate and up, their product.
     let of_block = rows * (3 * d + packed + 2 * d_ff + d_ff);
-    let again = match step.graph {
+    let is_one_op = (has_llama_attention(config), has_llama_feed_forward(config));
+    // Where a network is made of single operations, it holds more at its worst moment than the pool does: the gradients of two factors with candle's sums.
+    let of_network = match (config.architecture.feed_forward, is_one_op.1) {
+        (FeedForwardKind::SwiGlu, true) => 0,
+        (FeedForwardKind::SwiGlu, false) => rows * 5 * d_ff,
+        (FeedForwardKind::Gelu, _) => rows * (d + gelu_width(config)),
+    };
+    let again = |is_one_op: bool, n_numbers: usize| match step.graph {
         // Backward begins by making once more what forward did not keep.
-        Graph::Recompute => rows * (d + packed + 2 * d_ff),
+        Graph::Recompute if is_one_op => rows * n_numbers,
         _ => 0,
     };
+    let again = again(is_one_op.0, d + packed) + again(is_one_op.1, 2 * d_ff);
     let of_head = CHUNK_ROWS.min(rows) * vocab_size + vocab_size * d;
-    (in_flight + of_block + again + of_head) * BYTES_F32
+    (in_flight + of_block.max(of_network) + again + of_head) * BYTES_F32
+}
+
+/// Numbers of a row at the worst moment of the backward pass of GELU in stock operations: 15 times its width, and once more where its input had a
+/// bias added.
+fn gelu_width(config: &ModelConfig) -> usize {
+    let n_of_bias = if config.architecture.biases.on_the_rest() { 1 } else { 0 };
+    (15 + n_of_bias) * config.d_ff
 }
 
 /// The same on a GPU, whose pool takes everything back at once: the worst moment is the head's, or a block's.
@@ -185,13 +203,19 @@ pub(crate) fn rows_per_chunk(n_rows: usize, vocab_size: usize) -> usize {
 /// The same for stock operations. candle computes gradients of constants too, and keeps them, with all that they were made of, to the end: so there is
 /// more with every block that the backward pass has been through.
 fn stock_working_bytes(config: &ModelConfig, step: &StepSizes) -> usize {
-    let ModelConfig { d_model: d, d_ff, n_layers, n_heads, vocab_size, .. } = *config;
+    let ModelConfig { d_model: d, n_layers, n_heads, vocab_size, .. } = *config;
     let rows = step.batch * step.seq_len;
     let scores = rows * n_heads * step.seq_len;
     // Mask and maximum; sines and cosines, each with its zeros, its product and the gradient above it.
-    let of_constants = 2 * scores + 4 * 2 * rows * (d + config.kv_width());
-    // The worst moments within a block: the quotient of a softmax, and silu.
-    let within = (9 * scores).max(13 * rows * d_ff).max(of_constants) + 3 * rows * d;
+    let of_rotation =
+        if config.rope_scaling().is_some() { 4 * 2 * rows * (config.q_width() + config.kv_width()) } else { 0 };
+    let of_constants = 2 * scores + of_rotation;
+    // The worst moments within a block: the quotient of a softmax, and silu or GELU.
+    let of_network = match config.architecture.feed_forward {
+        FeedForwardKind::SwiGlu => 13 * config.d_ff,
+        FeedForwardKind::Gelu => gelu_width(config),
+    };
+    let within = (9 * scores).max(rows * of_network).max(of_constants) + 3 * rows * d;
     // In the first micro-batch no gradient is there yet when the backward pass begins; from the second on, there are two of each when it ends.
     let of_weights = n_parameters(config) * BYTES_F32;
     let (not_yet, twice) = if step.micro_batches > 1 { (0, of_weights) } else { (of_weights, 0) };

@@ -10,7 +10,7 @@ use kernels::training_memory::{StepSizes, Stored, TrainingMemory};
 use kernels::{Activations, Fused, Precision};
 use peak_alloc::PeakAlloc;
 use training::{AdamWConfig, MicroLoss, OptimizerOps, Schedule, Task, TrainConfig, Trainer};
-use transformer::{Architecture, ModelConfig, Ops, Transformer};
+use transformer::{Architecture, ModelConfig, NormKind, Ops, Positions, Transformer};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -129,6 +129,24 @@ fn the_peak_is_what_was_predicted() {
     ] {
         for graph in [Graph::Stock, Graph::Branches, Graph::Recompute] {
             let step = StepSizes { batch, seq_len: 128, micro_batches, graph, stored: Stored::OnCpu };
+            assert_predicted(&pool, &config, &step, 0.03);
+        }
+    }
+    let families = [
+        Architecture { head_dim: Some(16), sliding_window: Some(20), ..Architecture::LLAMA },
+        Architecture { norm: NormKind::LayerNorm, ..Architecture::LLAMA },
+        Architecture { positions: Positions::Learned, ..Architecture::LLAMA },
+        Architecture::GPT2,
+        Architecture::QWEN2,
+        Architecture::QWEN3,
+    ];
+    for (architecture, config) in families
+        .into_iter()
+        .flat_map(|parts| [sizes(256, 3, 688, 512, true), sizes(96, 2, 768, 128, true)].map(|sizes| (parts, sizes)))
+    {
+        let config = ModelConfig { architecture, ..config };
+        for graph in [Graph::Stock, Graph::Branches, Graph::Recompute] {
+            let step = StepSizes { batch: 1, seq_len: 128, micro_batches: 1, graph, stored: Stored::OnCpu };
             assert_predicted(&pool, &config, &step, 0.03);
         }
     }
