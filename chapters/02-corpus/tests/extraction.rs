@@ -17,7 +17,7 @@ use serde_json::Value;
 
 const SETS: [&str; 2] = ["dev", "test"];
 /// Kinds where a peer was better than we are when the figures were made. Nothing may join them unseen.
-const BEHIND: [(&str, &str); 1] = [("test", "oldtable")];
+const BEHIND: [(&str, &str); 0] = [];
 /// The stored figures have four digits.
 const ROUNDING: f64 = 1e-4;
 
@@ -101,7 +101,7 @@ fn main_text_comes_out_as_well_as_from_the_best_peer() {
             assert_level(&stored, set, kind, scores);
         }
     }
-    assert_eq!(n_pages, 47, "every page has its text beside it");
+    assert_eq!(n_pages, 51, "every page has its text beside it");
 }
 
 #[test]

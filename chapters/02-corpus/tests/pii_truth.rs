@@ -252,3 +252,40 @@ fn masking_is_at_least_as_right_and_as_complete_as_presidio() {
     }
     assert!(!scores.contains_key("key"), "{scores:?}");
 }
+
+/// libphonenumber's example numbers in one form, and how many of them presidio finds.
+#[derive(Deserialize)]
+struct Form {
+    presidio: usize,
+    numbers: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Phones {
+    sentence: String,
+    forms: BTreeMap<String, Form>,
+}
+
+/// A number is found if a span covers all of its digits.
+fn is_phone_found(number: &str, sentence: &str) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let masked = mask(&sentence.replace("{}", number), &PiiConfig::default());
+    let mut spans = masked.spans.iter().zip(&masked.kinds);
+    spans.any(|(span, kind)| matches!(kind, PiiKind::Phone) && digits(span).contains(&digits(number)))
+}
+
+/// The figures of the book: these numbers are those of `tests/reference/pii_phones.py`, and no pattern was made on them.
+#[test]
+fn as_many_of_the_worlds_example_numbers_are_found_as_the_book_says() {
+    let phones: Phones = serde_json::from_str(&fs::read_to_string(pii_folder().join("phones.json")).unwrap()).unwrap();
+    // Ours, presidio's, all.
+    let found: BTreeMap<&str, [usize; 3]> = phones
+        .forms
+        .iter()
+        .map(|(name, form)| {
+            let n_found = form.numbers.iter().filter(|number| is_phone_found(number, &phones.sentence)).count();
+            (name.as_str(), [n_found, form.presidio, form.numbers.len()])
+        })
+        .collect();
+    assert_eq!(found, BTreeMap::from([("international", [485, 489, 489]), ("national", [257, 254, 489])]));
+}

@@ -1,6 +1,6 @@
 //! The paragraphs, headings, items and code blocks of a page, and how they are joined.
 
-use super::phrases::is_elsewhere;
+use super::phrases::{is_elsewhere, message_field};
 
 /// One paragraph, heading, item, row or code block.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ pub(super) struct Block {
 /// Joins blocks by an empty line, items of a list and rows of a table by a line end; headings without a section go.
 pub(super) fn join(mut blocks: Vec<Block>) -> String {
     drop_kickers(&mut blocks);
+    drop_message_head(&mut blocks);
     drop_menus(&mut blocks);
     drop_empty_headings(&mut blocks);
     let mut text = String::new();
@@ -46,13 +47,29 @@ fn drop_kickers(blocks: &mut Vec<Block>) {
     });
 }
 
+/// Removes the head of a message above its text, *From:* and the fields beside it: names, addresses and dates are no text.
+fn drop_message_head(blocks: &mut Vec<Block>) {
+    let fields_of = |block: &Block| match block.heading {
+        None => block.text.lines().map(message_field).collect::<Option<Vec<&str>>>(),
+        Some(_) => None,
+    };
+    let Some(start) = blocks.iter().position(|block| fields_of(block).is_some()) else { return };
+    let head: Vec<Vec<&str>> = blocks[start..].iter().map_while(fields_of).collect();
+    let is_above = !blocks[..start].iter().any(is_paragraph);
+    let fields = head.concat();
+    if is_above && fields.len() > 1 && fields.contains(&"from") {
+        blocks.drain(start..start + head.len());
+    }
+}
+
+fn is_paragraph(block: &Block) -> bool {
+    block.heading.is_none() && !block.is_menu && !block.is_tight && block.text.len() >= MIN_PARAGRAPH_BYTES
+}
+
 /// Removes lists of links that are no part of the text, each with the heading above it. A list in the middle of a text,
 /// which a heading or a colon introduces, is a part of it. On a page that is mainly links with a word on each, its place does
 /// not matter, and on one that is mainly bare links all stay, but for those whose heading says that they lead elsewhere.
 fn drop_menus(blocks: &mut Vec<Block>) {
-    let is_paragraph = |block: &Block| {
-        block.heading.is_none() && !block.is_menu && !block.is_tight && block.text.len() >= MIN_PARAGRAPH_BYTES
-    };
     let n_bytes = |is_it: &dyn Fn(&Block) -> bool| -> usize {
         blocks.iter().filter(|block| is_it(block)).map(|block| block.text.len()).sum()
     };

@@ -5,11 +5,12 @@
 //! layout table become boxes (`<div>`), and every rule for boxes holds for its cells.
 //!
 //! Browsers tell the two apart for screen readers, and so do we, with fewer signs (Gecko, `HTMLTableAccessible.cpp`,
-//! `IsProbablyLayoutTable`): a table inside of a cell, a heading of a section or a rule across it, and a single row
-//! or a single column of cells with paragraphs or lists say layout; `<th>` and `<caption>` say data.
+//! `IsProbablyLayoutTable`): a table inside of a cell, a heading of a section or a rule across it, a single cell, and a single
+//! row or a single column of cells with paragraphs or lists say layout; `<th>` and `<caption>` say data. Two breaks in
+//! a row end a paragraph.
 
-use ego_tree::NodeId;
 use ego_tree::iter::Edge;
+use ego_tree::{NodeId, NodeRef};
 use scraper::Html;
 use scraper::node::Node;
 
@@ -29,7 +30,8 @@ impl Table {
     // ANCHOR: is_layout
     fn is_layout(&self) -> bool {
         let is_line = self.n_rows <= 1 || self.n_cells <= self.n_rows;
-        self.is_declared_layout || self.has_sections || (is_line && self.has_paragraphs && !self.has_labels)
+        let is_box = self.n_cells == 1 || is_line && self.has_paragraphs;
+        self.is_declared_layout || self.has_sections || is_box && !self.has_labels
     }
     // ANCHOR_END: is_layout
 }
@@ -54,6 +56,13 @@ pub(super) fn unfold_layout_tables(page: &mut Html) {
     }
 }
 
+/// Whether another break stands right before this one.
+fn is_second_break(node: NodeRef<'_, Node>) -> bool {
+    let is_blank = |node: &NodeRef<'_, Node>| node.value().as_text().is_some_and(|text| text.trim().is_empty());
+    let before = node.prev_siblings().find(|node| !is_blank(node));
+    before.and_then(|node| node.value().as_element()).is_some_and(|element| element.name() == "br")
+}
+
 fn tables(page: &Html) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     let mut open: Vec<usize> = Vec::new();
@@ -76,6 +85,7 @@ fn tables(page: &Html) -> Vec<Table> {
             name if is_start => {
                 let Some(table) = open.last().map(|at| &mut tables[*at]) else { continue };
                 match name {
+                    "br" => table.has_paragraphs |= is_second_break(node),
                     "h1" | "h2" | "h3" | "hr" => table.has_sections = true,
                     "blockquote" | "center" | "dl" | "ol" | "p" | "ul" => table.has_paragraphs = true,
                     "tbody" | "tfoot" | "thead" => table.parts.push(node.id()),

@@ -58,11 +58,12 @@ impl Verbatim {
     }
 }
 
-/// A message, set as it was typed, without its signature. Lines that could be code are none.
+/// A message, set as it was typed, without its signature; nothing if the signature has a box of its own. Lines that could be code
+/// are none.
 fn without_plain_signature(message: &str) -> &str {
     let body = without_signature(message.trim_end());
     let has_code = message[body.len()..].contains([';', '=', '{', '}', '(', ')']);
-    if has_code || body.is_empty() { message } else { body }
+    if has_code { message } else { body }
 }
 
 fn longest_run_of_backticks(code: &str) -> usize {
