@@ -59,7 +59,7 @@ pub enum TokenizerError {
         source: std::io::Error,
     },
     /// The file is not a tokenizer, or a part of it contradicts another.
-    #[error("{} is damaged: {reason}; train it again or copy it again", path.display())]
+    #[error("{} is no tokenizer that can be read: {reason}; name another file, or train or copy it again", path.display())]
     Damaged {
         /// Which file.
         path: PathBuf,

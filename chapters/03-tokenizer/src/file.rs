@@ -62,7 +62,9 @@ impl Tokenizer {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(|source| TokenizerError::io("read", path, source))?;
         let value: Value = serde_json::from_slice(&bytes).map_err(|e| damaged(path, format!("not JSON: {e}")))?;
-        let kind = value.pointer("/model/type").unwrap_or(&Value::Null);
+        let Some(kind) = value.pointer("/model/type") else {
+            return Err(damaged(path, "it has no model with a type".to_string()));
+        };
         if kind != "BPE" {
             return Err(unsupported(path, format!("model type {kind}")));
         }
@@ -255,6 +257,7 @@ pub(crate) fn assemble_ranked(
     }
     let added = AddedTokens::new(added, &pipeline).map_err(|error| damaged(path, error.to_string()))?;
     let (tokens, byte_tokens) = tokens_by_id(vocab, added.all(), &pipeline, path)?;
+    check_products(&merges, &tokens).map_err(|reason| damaged(path, reason))?;
     Tokenizer::from_parts(Parts { tokens, byte_tokens, merges, added, pipeline })
         .map_err(|missing| damaged(path, format!("the vocabulary has no token for byte 0x{:02X}", missing.0)))
 }
@@ -275,6 +278,23 @@ fn merge_ids(
         Ok((pair, Merge { rank, new_id: id_of(&format!("{left}{right}"), rank)? }))
     };
     (0..).zip(merges).map(to_ids).collect()
+}
+
+/// A merge may not change the text. It would if its product is an added token, whose text stands for itself: `Ġ` is a space in a token of the model and
+/// the letter Ġ in an added one.
+fn check_products(merges: &[(Pair, Merge)], tokens: &[Vec<u8>]) -> Result<(), String> {
+    let bytes = |id: u32| String::from_utf8_lossy(&tokens[id as usize]);
+    let is_product = |&((left, right), merge): &(Pair, Merge)| {
+        let parts = [left, right].map(|id| tokens[id as usize].as_slice());
+        parts.concat() == tokens[merge.new_id as usize]
+    };
+    match merges.iter().find(|merge| !is_product(merge)) {
+        None => Ok(()),
+        Some(&((left, right), Merge { rank, new_id })) => {
+            let (left, right, product) = (bytes(left), bytes(right), bytes(new_id));
+            Err(format!("merge {rank} makes {product:?} of {left:?} and {right:?}, which is another text"))
+        }
+    }
 }
 
 /// A file may leave out ids, but hardly half of them; a single wild one must not ask for gigabytes.

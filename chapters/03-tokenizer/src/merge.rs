@@ -17,14 +17,23 @@ use crate::{
 
 /// Up to here reading all ranks beats a queue.
 const LONGEST_SHORT_WORD: usize = 48;
+/// Places in a queue have 32 bits. A word of four gigabytes is merged in parts.
+const LONGEST_WORD: usize = u32::MAX as usize - 1;
 
 // ANCHOR: merge
 /// Joins the pairs of `symbols` for which `merge_of` has a merge, lowest rank first.
 pub(crate) fn merge_symbols(symbols: &mut Vec<u32>, merge_of: impl Fn(Pair) -> Option<Merge>) {
     if symbols.len() <= LONGEST_SHORT_WORD {
         merge_by_reading(symbols, merge_of)
-    } else {
+    } else if symbols.len() <= LONGEST_WORD {
         merge_by_queue(symbols, merge_of)
+    } else {
+        let parts = symbols.chunks(LONGEST_WORD).map(|part| {
+            let mut part = part.to_vec();
+            merge_by_queue(&mut part, &merge_of);
+            part
+        });
+        *symbols = parts.collect::<Vec<_>>().concat();
     }
 }
 
@@ -57,59 +66,72 @@ fn merge_by_reading(symbols: &mut Vec<u32>, merge_of: impl Fn(Pair) -> Option<Me
 fn merge_by_queue(symbols: &mut Vec<u32>, merge_of: impl Fn(Pair) -> Option<Merge>) {
     let mut list = LinkedSymbols::new(symbols);
     let mut waiting = RankQueue::new();
-    let offer = |waiting: &mut RankQueue, list: &LinkedSymbols, at: usize| {
+    let offer = |waiting: &mut RankQueue, list: &LinkedSymbols, at: u32| {
         if let Some(merge) = list.pair_at(at).and_then(&merge_of) {
-            waiting.push((merge.rank, at));
+            waiting.push(merge.rank, at);
         }
     };
-    (0..symbols.len()).for_each(|at| offer(&mut waiting, &list, at));
+    (0..symbols.len() as u32).for_each(|at| offer(&mut waiting, &list, at));
     while let Some((rank, at)) = waiting.pop() {
         // An earlier merge may have changed the pair that waited here.
         let now = list.pair_at(at).and_then(&merge_of).filter(|merge| merge.rank == rank);
         let Some(Merge { new_id, .. }) = now else { continue };
         list.join(at, new_id);
-        if let Some(before) = list.previous[at] {
+        if let Some(before) = list.before(at) {
             offer(&mut waiting, &list, before);
         }
         offer(&mut waiting, &list, at);
     }
     symbols.clear();
-    symbols.extend(list.ids.into_iter().flatten());
+    symbols.extend(list.ids());
 }
 // ANCHOR_END: merge
 
-/// A word's symbols as a linked list over their first place, so that a join moves nothing.
-struct LinkedSymbols {
-    /// The id that starts at each place; `None` once it was joined to the one on its left.
-    ids: Vec<Option<u32>>,
-    next: Vec<usize>,
-    previous: Vec<Option<usize>>,
+/// A word's symbols as a linked list over their first place, so that a join moves nothing. What belongs to a place lies together and is small: of
+/// a word of megabytes, this is what is read again and again.
+struct LinkedSymbols(Vec<LinkedSymbol>);
+
+#[derive(Clone, Copy)]
+struct LinkedSymbol {
+    /// The id that starts here; [`NOWHERE`] once it was joined to the one on its left.
+    id: u32,
+    next: u32,
+    previous: u32,
 }
+
+/// No id and no place.
+const NOWHERE: u32 = u32::MAX;
 
 impl LinkedSymbols {
     fn new(symbols: &[u32]) -> Self {
-        let n = symbols.len();
-        Self {
-            ids: symbols.iter().copied().map(Some).collect(),
-            next: (1..=n).collect(),
-            previous: (0..n).map(|at| at.checked_sub(1)).collect(),
-        }
+        let link = |(&id, at): (&u32, u32)| LinkedSymbol { id, next: at + 1, previous: at.wrapping_sub(1) };
+        Self(symbols.iter().zip(0..).map(link).collect())
     }
 
-    fn pair_at(&self, at: usize) -> Option<Pair> {
-        let right = *self.ids.get(self.next[at])?;
-        Some((self.ids[at]?, right?))
+    fn pair_at(&self, at: u32) -> Option<Pair> {
+        let left = self.0[at as usize];
+        let right = self.0.get(left.next as usize)?;
+        (left.id != NOWHERE).then_some((left.id, right.id))
+    }
+
+    fn before(&self, at: u32) -> Option<u32> {
+        Some(self.0[at as usize].previous).filter(|&before| before != NOWHERE)
     }
 
     /// Puts `new_id` in the place of the symbol at `at` and its right neighbour.
-    fn join(&mut self, at: usize, new_id: u32) {
-        let right = self.next[at];
-        self.ids[at] = Some(new_id);
-        self.ids[right] = None;
-        self.next[at] = self.next[right];
-        if let Some(previous) = self.previous.get_mut(self.next[right]) {
-            *previous = Some(at);
+    fn join(&mut self, at: u32, new_id: u32) {
+        let right = self.0[at as usize].next;
+        let next = self.0[right as usize].next;
+        self.0[right as usize].id = NOWHERE;
+        self.0[at as usize].id = new_id;
+        self.0[at as usize].next = next;
+        if let Some(next) = self.0.get_mut(next as usize) {
+            next.previous = at;
         }
+    }
+
+    fn ids(self) -> impl Iterator<Item = u32> {
+        self.0.into_iter().map(|symbol| symbol.id).filter(|&id| id != NOWHERE)
     }
 }
 

@@ -165,6 +165,14 @@ impl Tokenizer {
         &self.merges
     }
 
+    /// Whether merges of different pairs share a rank, as in tables with scores or in tiktoken's. The leftmost of them goes first, which a
+    /// `tokenizer.json` cannot say: its list orders equals too, so that a saved table may give other ids.
+    pub fn has_ties(&self) -> bool {
+        let mut pair_of_rank = HashMap::new();
+        let mut ranked = self.merges.iter().filter_map(|&pair| Some((pair, self.merge_of(pair)?.rank)));
+        ranked.any(|(pair, rank)| *pair_of_rank.entry(rank).or_insert(pair) != pair)
+    }
+
     /// How it cuts text into words, if its symbols are bytes. A table of characters cuts nothing, and this says nothing of it.
     pub fn pretokenizer(&self) -> PreTokenizer {
         self.pipeline.pretokenizer

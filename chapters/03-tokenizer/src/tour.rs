@@ -3,6 +3,8 @@
 //! The training text is made by going through lists of names, things and numbers in a fixed order, so that it needs no
 //! file and no random numbers.
 
+mod other_family;
+
 use std::io::Write;
 
 use crate::{
@@ -37,6 +39,7 @@ pub fn tour(out: &mut dyn Write) -> anyhow::Result<()> {
     other_scripts(out, &tokenizer)?;
     streaming(out, &tokenizer)?;
     special_tokens(out, &tokenizer)?;
+    other_family::other_family(out, &tokenizer)?;
     sizes(out, &texts)?;
     vocabulary(out, &tokenizer)?;
     who_pays(out, &tokenizer)?;

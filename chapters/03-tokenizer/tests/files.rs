@@ -100,11 +100,11 @@ fn what_is_not_supported_is_named() {
 fn what_is_damaged_is_named() {
     let whole = saved().to_string();
     let half = load(&whole[..whole.len() / 2]).unwrap_err().to_string();
-    assert!(half.contains("tokenizer.json is damaged: not JSON"), "{half}");
+    assert!(half.contains("is no tokenizer that can be read: not JSON"), "{half}");
 
     type Damage = fn(&mut Value);
-    let cases: [(&str, Damage, &str); 7] = [
-        ("no model", |file| drop(file.as_object_mut().unwrap().remove("model")), "model type null"),
+    let cases: [(&str, Damage, &str); 8] = [
+        ("no model", |file| drop(file.as_object_mut().unwrap().remove("model")), "it has no model with a type"),
         ("a merge of nothing", |file| file["model"]["merges"][0] = json!(["nope", "t"]), "merge 0 needs \"nope\""),
         ("half a merge", |file| file["model"]["merges"][0] = json!("t"), "merge 0 does not name two tokens"),
         ("a byte gone", |file| drop(file["model"]["vocab"].as_object_mut().unwrap().remove("z")), "no token"),
@@ -112,7 +112,19 @@ fn what_is_damaged_is_named() {
         (
             "a special token twice",
             |file| file["added_tokens"][1]["content"] = json!("<|endoftext|>"),
-            "tokenizer.json is damaged: special token \"<|endoftext|>\" is listed twice",
+            "is no tokenizer that can be read: special token \"<|endoftext|>\" is listed twice",
+        ),
+        (
+            "an added token that merges make otherwise",
+            |file| {
+                let merge = file["model"]["merges"].as_array().unwrap().iter().find(|merge| merge[0] == "Ġ").unwrap();
+                let content = format!("Ġ{}", merge[1].as_str().unwrap());
+                let mut token = file["added_tokens"][1].clone();
+                token["id"] = file["model"]["vocab"][&content].clone();
+                token["content"] = json!(content);
+                file["added_tokens"].as_array_mut().unwrap().push(token);
+            },
+            "which is another text",
         ),
         ("a text id", |file| file["model"]["vocab"]["z"] = json!("z"), "invalid type"),
     ];

@@ -56,6 +56,8 @@ fn rank_files_give_the_ids_of_tiktoken() {
         .collect();
     let ours = Tokenizer::load_tiktoken(reference("cl100k.tiktoken"), "cl100k".parse().unwrap(), &special).unwrap();
     assert_gives(&ours, "tiktoken", golden["rows"].as_array().unwrap());
+    let list = Tokenizer::load(reference("llama3.json")).unwrap();
+    assert!(ours.has_ties() && !list.has_ties(), "`aa a` and `a aa` have the rank of `aaa`; a list has no equals");
     // An id without a token, as in OpenAI's own table, is neither text nor a crash.
     let gap = special[0].1 - 1;
     assert_eq!((ours.token_of(gap), ours.decode(&[gap]).as_str()), (None, "\u{FFFD}"));
