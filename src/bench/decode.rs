@@ -1,4 +1,4 @@
-//! Generation at batch 1: what the prompt takes, read at once, and what each token after it takes, where that time goes, and how near it is to the speed of memory.
+//! Generation: what the prompts take, read at once, and what each step after them takes, where that time goes, and how near it is to the speed of memory.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use attention::KeyValueStore;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
-use generation::{Generator, Limits, Sampler, Sampling};
+use generation::{BatchGenerator, Event, Limits, Outcome, Request, Sampler, Sampling};
 use pretraining::median;
 use serde::Serialize;
 use transformer::{
@@ -55,6 +55,17 @@ impl ModelShape {
     }
 }
 
+/// What to generate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeWork {
+    /// Texts side by side.
+    pub batch: usize,
+    /// Tokens of each prompt.
+    pub prompt_tokens: usize,
+    /// Tokens of each text after the one that comes with its prompt.
+    pub n_tokens: usize,
+}
+
 /// What generation took.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DecodeBench {
@@ -62,19 +73,21 @@ pub struct DecodeBench {
     pub n_parameters: usize,
     /// Threads.
     pub threads: usize,
-    /// Tokens of the prompt.
+    /// Texts side by side.
+    pub batch: usize,
+    /// Tokens of each prompt.
     pub prompt_tokens: usize,
-    /// Tokens of the prompt that were read a second, all at once.
+    /// Tokens of all prompts that were read a second, all at once.
     pub prompt_tokens_per_s: f64,
-    /// Tokens generated.
+    /// Tokens of each text that were timed: steps.
     pub n_tokens: usize,
-    /// Median milliseconds a token.
+    /// Median milliseconds a step, in which each text grows by a token.
     pub token_ms: f64,
-    /// Tokens a second at that.
+    /// Tokens of all texts a second at that.
     pub tokens_per_s: f64,
-    /// Milliseconds a token, on average, in attention branches, feed-forward branches, the head, and all the rest.
+    /// Milliseconds a step, on average, in attention branches, feed-forward branches, the head, and all the rest.
     pub parts_ms: BTreeMap<&'static str, f64>,
-    /// Megabytes that a token reads: all weights, and half of the cache that the last one reads.
+    /// Megabytes that a step reads: all weights, and of each text half of the cache that the last one reads.
     pub mb_per_token: f64,
     /// Gigabytes a second that they come in at.
     pub gb_per_s: f64,
@@ -82,39 +95,32 @@ pub struct DecodeBench {
     pub copy_gb_per_s: f64,
     /// The most memory held, in megabytes.
     pub peak_resident_mb: Option<f64>,
-    /// What was generated.
+    /// What was generated in the first text.
     pub tokens: Vec<u32>,
 }
 
-/// Times `n_tokens` tokens after a prompt of `prompt_tokens`, with the model of a folder.
+/// Times the work with the model of a folder.
 ///
 /// # Errors
 /// If the folder holds no model, or the model cannot take so many tokens.
-pub fn decode_folder(
-    folder: &Path,
-    compute: ComputeConfig,
-    [prompt_tokens, n_tokens]: [usize; 2],
-) -> Result<DecodeBench> {
+pub fn decode_folder(folder: &Path, compute: ComputeConfig, work: DecodeWork) -> Result<DecodeBench> {
     if !folder.join("config.json").is_file() {
         let message = format!("{} holds no model (no config.json); --shape needs none", folder.display());
         return Err(crate::request::WrongRequest::new(message).into());
     }
-    decode(&Transformer::load(folder, &Device::Cpu)?, compute, [prompt_tokens, n_tokens])
+    decode(&Transformer::load(folder, &Device::Cpu)?, compute, work)
 }
 
 /// The same with random weights of a published model's shape.
 ///
 /// # Errors
 /// If the model cannot take so many tokens.
-pub fn decode_shape(
-    shape: ModelShape,
-    compute: ComputeConfig,
-    [prompt_tokens, n_tokens]: [usize; 2],
-) -> Result<DecodeBench> {
-    decode(&Transformer::new(shape.config(), 0, &Device::Cpu)?, compute, [prompt_tokens, n_tokens])
+pub fn decode_shape(shape: ModelShape, compute: ComputeConfig, work: DecodeWork) -> Result<DecodeBench> {
+    decode(&Transformer::new(shape.config(), 0, &Device::Cpu)?, compute, work)
 }
 
-fn decode(model: &Transformer, compute: ComputeConfig, [prompt_tokens, n_tokens]: [usize; 2]) -> Result<DecodeBench> {
+fn decode(model: &Transformer, compute: ComputeConfig, work: DecodeWork) -> Result<DecodeBench> {
+    let DecodeWork { batch, prompt_tokens, n_tokens } = work;
     let room = model.config().max_seq_len - 1; // One comes with the prompt.
     if n_tokens == 0 || prompt_tokens == 0 || prompt_tokens + n_tokens > room {
         let message = format!(
@@ -125,32 +131,30 @@ fn decode(model: &Transformer, compute: ComputeConfig, [prompt_tokens, n_tokens]
     let clock = Clock::default();
     let model = compute.place(model)?;
     let model = model.with_ops(Arc::new(Timed { ops: model.shared_ops(), clock: clock.clone() }))?.for_inference()?;
-    // Of different tokens, as a text is; the same in every run.
-    let prompt: Vec<u32> = (0..prompt_tokens).map(|i| (i * 7919 % model.config().vocab_size) as u32).collect();
-    let prompt_s = reading_s(&model, &prompt)?;
-    let limits = Limits { max_tokens: n_tokens + 1, stop_tokens: Vec::new() };
-    let mut generator = Generator::new(&model, &prompt, Sampler::new(Sampling::Greedy, 0)?, limits)?;
-    let (mut times, mut tokens) = (Vec::with_capacity(n_tokens), Vec::with_capacity(n_tokens + 1));
+    let prompt_s = reading_s(&model, work)?;
+    let mut generator = generator(&model, work)?;
     // The first comes with the prompt.
-    tokens.extend(generator.next().transpose()?);
+    let mut tokens = vec![first_text(&generator.step()?)?];
     clock.reset();
-    loop {
+    let mut times = Vec::with_capacity(n_tokens);
+    for _ in 0..n_tokens {
         let started = Instant::now();
-        let Some(token) = generator.next() else { break };
-        tokens.push(token?);
+        let events = generator.step()?;
         times.push(started.elapsed().as_secs_f64());
+        tokens.push(first_text(&events)?);
     }
     let peak_resident_mb = peak_resident_mb();
     let token_s = median(&times).context("no token was generated")?;
-    let bytes = bytes_per_token(model.config(), times.len());
+    let bytes = bytes_per_step(model.config(), batch, times.len());
     Ok(DecodeBench {
         n_parameters: n_parameters(model.config()),
         threads: rayon::current_num_threads(),
+        batch,
         prompt_tokens,
-        prompt_tokens_per_s: prompt_tokens as f64 / prompt_s,
+        prompt_tokens_per_s: (batch * prompt_tokens) as f64 / prompt_s,
         n_tokens: times.len(),
         token_ms: token_s * 1e3,
-        tokens_per_s: 1.0 / token_s,
+        tokens_per_s: batch as f64 / token_s,
         parts_ms: clock.parts_ms(times.iter().sum(), times.len()),
         mb_per_token: bytes / 1e6,
         gb_per_s: bytes / token_s / 1e9,
@@ -160,25 +164,45 @@ fn decode(model: &Transformer, compute: ComputeConfig, [prompt_tokens, n_tokens]
     })
 }
 
-/// Seconds that a prompt takes; the second time, when all buffers are there.
-fn reading_s(model: &Transformer, prompt: &[u32]) -> Result<f64> {
-    let limits = Limits { max_tokens: 1, stop_tokens: Vec::new() };
+/// The prompts are of different tokens, as texts are, and the same in every run.
+fn generator(model: &Transformer, work: DecodeWork) -> Result<BatchGenerator<'_>> {
+    let vocab_size = model.config().vocab_size;
+    let limits = Limits { max_tokens: work.n_tokens + 1, stop_tokens: Vec::new() };
+    let request = |text: usize| {
+        let token = |i: usize| (i * 7919 + text * 131) % vocab_size;
+        let prompt = (0..work.prompt_tokens).map(|i| token(i) as u32).collect();
+        Ok(Request { prompt, sampler: Sampler::new(Sampling::Greedy, 0)?, limits: limits.clone() })
+    };
+    Ok(BatchGenerator::new(model, (0..work.batch).map(request).collect::<Result<_>>()?)?)
+}
+
+/// The token that a step gave the first text.
+fn first_text(events: &[Event]) -> Result<u32> {
+    let token = events.iter().find_map(|event| match event {
+        Event { text: 0, outcome: Outcome::Token { id, .. } } => Some(*id),
+        _ => None,
+    });
+    token.context("no token was generated")
+}
+
+/// Seconds that the prompts take; the second time, when all buffers are there.
+fn reading_s(model: &Transformer, work: DecodeWork) -> Result<f64> {
     let mut last = 0.0;
     for _ in 0..2 {
-        let mut generator = Generator::new(model, prompt, Sampler::new(Sampling::Greedy, 0)?, limits.clone())?;
+        let mut generator = generator(model, work)?;
         let started = Instant::now();
-        generator.next().context("no token was generated")??;
+        generator.step()?;
         last = started.elapsed().as_secs_f64();
     }
     Ok(last)
 }
 
-/// Bytes that one of `n_tokens` tokens reads, on average.
-fn bytes_per_token(config: &ModelConfig, n_tokens: usize) -> f64 {
+/// Bytes that one of `n_tokens` steps reads, on average.
+fn bytes_per_step(config: &ModelConfig, batch: usize, n_tokens: usize) -> f64 {
     // The embedding is looked up, not read; a tied head reads it.
     let head_twice = if config.tie_embeddings { 0 } else { config.vocab_size * config.d_model };
     let weights = n_parameters(config) - head_twice;
-    let cache = config.n_layers * 2 * config.kv_width() * n_tokens.div_ceil(2);
+    let cache = batch * config.n_layers * 2 * config.kv_width() * n_tokens.div_ceil(2);
     ((weights + cache) * size_of::<f32>()) as f64
 }
 
@@ -200,13 +224,12 @@ impl Clock {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Milliseconds a token of each part, and of what is in none.
-    fn parts_ms(&self, total_s: f64, n_tokens: usize) -> BTreeMap<&'static str, f64> {
+    /// Milliseconds a step of each part, and of what is in none.
+    fn parts_ms(&self, total_s: f64, n_steps: usize) -> BTreeMap<&'static str, f64> {
         let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_token = |seconds: f64| 1e3 * seconds / n_tokens as f64;
-        let mut parts: BTreeMap<_, _> =
-            parts.iter().map(|(part, time)| (*part, of_token(time.as_secs_f64()))).collect();
-        let rest = of_token(total_s) - parts.values().sum::<f64>();
+        let of_step = |seconds: f64| 1e3 * seconds / n_steps as f64;
+        let mut parts: BTreeMap<_, _> = parts.iter().map(|(part, time)| (*part, of_step(time.as_secs_f64()))).collect();
+        let rest = of_step(total_s) - parts.values().sum::<f64>();
         parts.insert("rest", rest);
         parts
     }
@@ -293,13 +316,19 @@ mod tests {
     #[test]
     fn both_operations_generate_the_same_and_the_parts_are_the_whole() {
         let model = Transformer::new(config(true), 0, &Device::Cpu).unwrap();
-        let run = |ops| decode(&model, ComputeConfig { ops, ..ComputeConfig::default() }, [4, 9]).unwrap();
-        let (fused, reference) = (run(OpsKind::Fused), run(OpsKind::Reference));
+        let work = DecodeWork { batch: 1, prompt_tokens: 4, n_tokens: 9 };
+        let run = |ops, work| decode(&model, ComputeConfig { ops, ..ComputeConfig::default() }, work).unwrap();
+        let (fused, reference) = (run(OpsKind::Fused, work), run(OpsKind::Reference, work));
         assert_eq!(fused.tokens, reference.tokens);
+        assert_eq!(fused.tokens.len(), 10);
+        // Texts beside it do not change the first.
+        let six = run(OpsKind::Fused, DecodeWork { batch: 6, ..work });
+        assert_eq!((six.batch, &six.tokens), (6, &fused.tokens));
         let parts: Vec<_> = fused.parts_ms.keys().copied().collect();
         assert_eq!(parts, ["attention branches", "feed-forward branches", "head", "rest"]);
         assert!(fused.parts_ms.values().all(|ms| *ms > 0.0), "{fused:?}");
-        let message = decode(&model, ComputeConfig::default(), [4, 13]).unwrap_err().to_string();
+        let too_long = DecodeWork { n_tokens: 13, ..work };
+        let message = decode(&model, ComputeConfig::default(), too_long).unwrap_err().to_string();
         assert!(
             message.contains("--prompt-tokens 4 and --tokens 13: both at least 1, together they may be 15"),
             "{message}"
@@ -307,12 +336,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_reads_every_weight_but_the_looked_up_embedding() {
-        // Two layers of keys and values of width 8, of 5 tokens on average.
-        let cache = 2 * 2 * 8 * 5;
+    fn a_step_reads_every_weight_but_the_looked_up_embedding() {
+        // Two layers of keys and values of width 8, of 5 tokens on average, of each of 3 texts.
+        let cache = 3 * 2 * 2 * 8 * 5;
         for is_tied in [true, false] {
             // The head is read either way; a table that only looks up rows is not.
-            assert_eq!(bytes_per_token(&config(is_tied), 10), (4 * (n_parameters(&config(true)) + cache)) as f64);
+            assert_eq!(bytes_per_step(&config(is_tied), 3, 10), (4 * (n_parameters(&config(true)) + cache)) as f64);
         }
     }
 

@@ -8,7 +8,7 @@ use ::tokenizer::{PreTokenizer, Tokenizer, TrainConfig};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use llm_from_scratch::bench::architectures::{Budget, Variant};
-use llm_from_scratch::bench::decode::ModelShape;
+use llm_from_scratch::bench::decode::{DecodeWork, ModelShape};
 use llm_from_scratch::bench::tokenizer::Vocabulary;
 use llm_from_scratch::bench::train::{StepShape, Timing};
 use llm_from_scratch::bench::{architectures, corpus, decode, ops, tokenizer, train};
@@ -16,6 +16,7 @@ use llm_from_scratch::compute::{ComputeConfig, OpsKind, PrecisionKind};
 use llm_from_scratch::request::WrongRequest;
 use pretraining::median;
 
+use super::numbers::whole;
 use super::texts::read_texts;
 
 #[derive(Debug, Args)]
@@ -98,10 +99,13 @@ struct DecodeArgs {
     /// Random weights of a published model's sizes
     #[arg(long, value_enum)]
     shape: Option<ModelShape>,
-    /// Tokens of the prompt
+    /// Texts side by side
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=512))]
+    batch: u16,
+    /// Tokens of each prompt
     #[arg(long, default_value_t = 1)]
     prompt_tokens: usize,
-    /// Tokens to generate
+    /// Tokens of each text to generate
     #[arg(long, default_value_t = 64)]
     tokens: usize,
     #[command(flatten)]
@@ -139,7 +143,7 @@ struct ArchitecturesArgs {
     #[arg(long, default_value_t = 128)]
     seq_len: usize,
     /// How many times each model is trained
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = whole::<u64>)]
     seeds: u64,
     /// Print one JSON object
     #[arg(long)]
@@ -293,9 +297,10 @@ fn run_architectures(args: &ArchitecturesArgs, out: &mut dyn Write) -> Result<()
 
 fn run_decode(args: &DecodeArgs, out: &mut dyn Write) -> Result<()> {
     let compute = args.machine.compute(false);
+    let work = DecodeWork { batch: args.batch.into(), prompt_tokens: args.prompt_tokens, n_tokens: args.tokens };
     let found = args.machine.run(|| match (&args.model, args.shape) {
-        (Some(folder), _) => decode::decode_folder(folder, compute, [args.prompt_tokens, args.tokens]),
-        (None, Some(shape)) => decode::decode_shape(shape, compute, [args.prompt_tokens, args.tokens]),
+        (Some(folder), _) => decode::decode_folder(folder, compute, work),
+        (None, Some(shape)) => decode::decode_shape(shape, compute, work),
         (None, None) => Err(WrongRequest::new("give --model or --shape").into()),
     })?;
     if args.machine.json {
@@ -310,13 +315,18 @@ fn run_decode(args: &DecodeArgs, out: &mut dyn Write) -> Result<()> {
         kernels::Isa::best(),
         compute.ops
     )?;
-    writeln!(out, "prompt      {} tokens at once, {:.1} per second", found.prompt_tokens, found.prompt_tokens_per_s)?;
-    writeln!(out, "token       {:.2} ms (median), {:.1} per second", found.token_ms, found.tokens_per_s)?;
+    let prompt_tokens = found.batch * found.prompt_tokens;
+    writeln!(out, "prompts     {prompt_tokens} tokens at once, {:.1} per second", found.prompt_tokens_per_s)?;
+    writeln!(
+        out,
+        "step        {:.2} ms (median) for {} token(s), {:.1} per second",
+        found.token_ms, found.batch, found.tokens_per_s
+    )?;
     let parts: Vec<String> = found.parts_ms.iter().map(|(part, ms)| format!("{part} {ms:.2}")).collect();
     writeln!(out, "of these    {} (means)", parts.join(", "))?;
     writeln!(
         out,
-        "memory      {:.0} MB read a token, {:.1} GB/s; a copy reaches {:.1}",
+        "memory      {:.0} MB read a step, {:.1} GB/s; a copy reaches {:.1}",
         found.mb_per_token, found.gb_per_s, found.copy_gb_per_s
     )?;
     Ok(())

@@ -1,7 +1,8 @@
-"""Generation by llama.cpp and by `llm bench decode`, in turn, on the same random weights in f32: tokens a second at batch 1.
+"""Generation by llama.cpp and by `llm bench decode`, in turn, on the same random weights in f32: tokens a second.
 
 Makes a Llama of SmolLM2-135M's shape in FOLDER, as `model/` for us and as `model.gguf` for llama.cpp, unless it is there; then runs PAIRS pairs of processes, which
 take turns to be first. Both begin with token 0 and take the most likely token each time; how many of them agree is part of the report.
+With --batch N, so many texts with different prompts grow side by side.
 With --type Q8_0, llama.cpp runs its own quantisation of the same weights, a quarter of the bytes, against our f32.
 
     pip install llama-cpp-python gguf safetensors numpy
@@ -114,7 +115,7 @@ def quantised(folder, kind):
     return path
 
 
-def theirs(path, threads, n_prompt, n_tokens):
+def theirs(path, threads, n_texts, n_prompt, n_tokens):
     """One run of llama.cpp: prints JSON as `llm bench decode --json` does."""
     import ctypes
 
@@ -126,34 +127,46 @@ def theirs(path, threads, n_prompt, n_tokens):
     model_params.n_gpu_layers = 0
     model = l.llama_model_load_from_file(str(path).encode(), model_params)
     params = l.llama_context_default_params()
-    params.n_ctx, params.n_threads, params.n_threads_batch = n_prompt + n_tokens + 1, threads, threads
-    params.n_batch = params.n_ubatch = max(n_prompt, 64)
+    params.n_ctx, params.n_seq_max = n_texts * (n_prompt + n_tokens + 1), n_texts
+    params.n_threads, params.n_threads_batch = threads, threads
+    params.n_batch = params.n_ubatch = max(n_texts * n_prompt, 64)
     # All of it in f32, as ours: the cache, and attention without the f16 of its flash attention.
     params.type_k = params.type_v = 0  # GGML_TYPE_F32
     params.flash_attn_type = 0  # LLAMA_FLASH_ATTN_TYPE_DISABLED
     context = l.llama_init_from_model(model, params)
     n_vocab = l.llama_vocab_n_tokens(l.llama_model_get_vocab(model))
-    token, tokens, times = (l.llama_token * 1)(), [], []
-    prompt = (l.llama_token * n_prompt)(*[i * 7919 % n_vocab for i in range(n_prompt)])
+    batch = l.llama_batch_init(n_texts * n_prompt, 0, 1)
+    tokens, times = [], []
+    prompts = [[(i * 7919 + text * 131) % n_vocab for i in range(n_prompt)] for text in range(n_texts)]
 
-    def decode(batch, n):
+    def decode(new, position):
+        """Reads the new tokens of each text, the first of which stands at `position`; returns the next ones."""
         started = time.perf_counter()
-        if l.llama_decode(context, l.llama_batch_get_one(batch, n)) != 0:
+        batch.n_tokens, last = 0, []
+        for text, ids in enumerate(new):
+            for i, token in enumerate(ids):
+                at, batch.n_tokens = batch.n_tokens, batch.n_tokens + 1
+                batch.token[at], batch.pos[at] = token, position + i
+                batch.n_seq_id[at], batch.seq_id[at][0], batch.logits[at] = 1, text, i == len(ids) - 1
+            last.append(at)
+        if l.llama_decode(context, batch) != 0:
             sys.exit("llama_decode failed")
-        logits = np.ctypeslib.as_array(ctypes.cast(l.llama_get_logits(context), ctypes.POINTER(ctypes.c_float)), (n_vocab,))
-        token[0] = int(logits.argmax())
-        tokens.append(token[0])
-        return time.perf_counter() - started
+        row = ctypes.POINTER(ctypes.c_float)
+        logits = [np.ctypeslib.as_array(ctypes.cast(l.llama_get_logits_ith(context, at), row), (n_vocab,)) for at in last]
+        new = [[int(of_text.argmax())] for of_text in logits]
+        tokens.append(new[0][0])
+        return new, time.perf_counter() - started
 
-    # The prompt twice: the second time counts, when all buffers are there.
-    decode(prompt, n_prompt)
+    # The prompts twice: the second time counts, when all buffers are there.
+    decode(prompts, 0)
     l.llama_memory_clear(l.llama_get_memory(context), True)
     tokens.clear()
-    prompt_s = decode(prompt, n_prompt)
-    for _ in range(n_tokens):
-        times.append(decode(token, 1))
+    new, prompt_s = decode(prompts, 0)
+    for i in range(n_tokens):
+        new, seconds = decode(new, n_prompt + i)
+        times.append(seconds)
     token_s = statistics.median(times)
-    found = {"token_ms": token_s * 1e3, "tokens_per_s": 1 / token_s, "prompt_tokens_per_s": n_prompt / prompt_s, "tokens": tokens}
+    found = {"token_ms": token_s * 1e3, "tokens_per_s": n_texts / token_s, "prompt_tokens_per_s": n_texts * n_prompt / prompt_s, "tokens": tokens}
     print(json.dumps(found))
 
 
@@ -166,6 +179,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--llm", default="target/release/llm")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=1, help="texts side by side")
     parser.add_argument("--prompt-tokens", type=int, default=1)
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--pairs", type=int, default=5)
@@ -173,12 +187,13 @@ def main():
     parser.add_argument("--only-theirs", action="store_true", help="one run of llama.cpp, in this process")
     args = parser.parse_args()
     if args.only_theirs:
-        theirs(quantised(args.folder, args.type), args.threads, args.prompt_tokens, args.tokens)
+        theirs(quantised(args.folder, args.type), args.threads, args.batch, args.prompt_tokens, args.tokens)
         return
     if not (args.folder / "model" / "config.json").exists():
         make(args.folder, SHAPE)
     quantised(args.folder, args.type)
     same = ["--threads", str(args.threads), "--tokens", str(args.tokens), "--prompt-tokens", str(args.prompt_tokens)]
+    same += ["--batch", str(args.batch)]
     commands = {
         "ours": [args.llm, "bench", "decode", "--model", str(args.folder / "model"), "--json", *same],
         "llama.cpp": [sys.executable, __file__, str(args.folder), "--only-theirs", "--type", args.type, *same],

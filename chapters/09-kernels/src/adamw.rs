@@ -117,6 +117,7 @@ per_isa! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::numbers;
 
     const DECAY: f64 = 0.1;
     const STEP: Step = Step {
@@ -139,20 +140,14 @@ mod tests {
     const SIZES: [(usize, f64); 6] =
         [(1, 0.0), (0, DECAY), (37, DECAY), (BLOCK - 1, 0.0), (2 * BLOCK + 5, DECAY), (BLOCK, 0.0)];
 
-    fn numbers(n: usize, seed: u32) -> Vec<f32> {
-        let hash =
-            |i: u32| (i.wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503)).wrapping_mul(2_246_822_519) >> 8;
-        (0..n as u32).map(|i| hash(i) as f32 / (1 << 24) as f32 * 2.0 - 1.0).collect()
-    }
-
     fn gradient(i: usize, n_steps: usize) -> Vec<f32> {
-        numbers(SIZES[i].0, (10 * n_steps + i) as u32)
+        numbers(SIZES[i].0, (10 * n_steps + i) as u32, 1.0)
     }
 
     /// Weight, first and second moment of each parameter after three steps.
     fn three_steps(isa: Isa, n_threads: usize) -> Vec<[Vec<f32>; 3]> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-        let mut states: Vec<_> = SIZES.iter().map(|&(n, _)| [numbers(n, 1), vec![0.0; n], vec![0.0; n]]).collect();
+        let mut states: Vec<_> = SIZES.iter().map(|&(n, _)| [numbers(n, 1, 1.0), vec![0.0; n], vec![0.0; n]]).collect();
         for n_steps in 1..=3 {
             let gradients: Vec<_> = (0..SIZES.len()).map(|i| gradient(i, n_steps)).collect();
             let mut parameters: Vec<_> = states
@@ -177,7 +172,7 @@ mod tests {
         let got = three_steps(Isa::best(), 1);
         for (i, (n, decay)) in SIZES.into_iter().enumerate() {
             let gradients = [1, 2, 3].map(|n_steps| gradient(i, n_steps));
-            let weight = numbers(n, 1);
+            let weight = numbers(n, 1, 1.0);
             for j in 0..n {
                 let (mut w, mut m, mut v) = (f64::from(weight[j]), 0.0, 0.0);
                 for (t, gradient) in (1..).zip(&gradients) {

@@ -214,6 +214,7 @@ fn query_blocks(start: usize, end: usize) -> impl Iterator<Item = Range<usize>> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::numbers;
 
     /// A few queries and many; alone, at the end of a past, across the edges of blocks of keys and of queries.
     const SHAPES: [(usize, usize, usize, usize, usize, usize); 13] = [
@@ -232,12 +233,6 @@ mod tests {
         (1, 100, KEY_BLOCK + 50, 3, 1, 4),
         (1, KEY_BLOCK + 10, 2 * KEY_BLOCK + 7, 1, 1, 2),
     ];
-
-    fn numbers(n: usize, seed: u32) -> Vec<f32> {
-        let hash =
-            |i: u32| (i.wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503)).wrapping_mul(2_246_822_519) >> 8;
-        (0..n as u32).map(|i| hash(i) as f32 / (1 << 22) as f32 - 2.0).collect()
-    }
 
     struct Case {
         shape: CachedShape,
@@ -264,11 +259,11 @@ mod tests {
         let shape = CachedShape { batch, q_len, kv_len, n_heads, n_kv_heads, head_dim };
         let head_stride = (kv_len + 3) * head_dim;
         let buffer = |seed| {
-            let mut numbers = numbers(batch * n_kv_heads * head_stride, seed);
+            let mut numbers = numbers(batch * n_kv_heads * head_stride, seed, 2.0);
             numbers.chunks_mut(head_stride).for_each(|head| head[kv_len * head_dim..].fill(f32::NAN));
             numbers
         };
-        let queries = numbers(batch * n_heads * q_len * head_dim, 1);
+        let queries = numbers(batch * n_heads * q_len * head_dim, 1, 2.0);
         Case { shape, queries, keys: buffer(2), values: buffer(3), head_stride, masks: vec![Mask::CAUSAL; batch] }
     }
 

@@ -104,14 +104,11 @@ fn check(weight: &[f32], d: usize, tokens: &[u32], n_numbers: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::numbers;
 
     /// (rows, vocab_size, d)
     const SIZES: [(usize, usize, usize); 6] =
         [(0, 3, 5), (1, 1, 1), (7, 3, 33), (65, 300, 7), (200, 17, 64), (130, 1000, 19)];
-
-    fn numbers(n: usize) -> Vec<f32> {
-        (0..n as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32 * 2.0 - 1.0).collect()
-    }
 
     /// Some often, some never.
     fn tokens(n: usize, vocab_size: usize) -> Vec<u32> {
@@ -123,7 +120,7 @@ mod tests {
     #[test]
     fn forward_copies_rows() {
         for (rows, vocab_size, d) in SIZES {
-            let (weight, tokens) = (numbers(vocab_size * d), tokens(rows, vocab_size));
+            let (weight, tokens) = (numbers(vocab_size * d, 1, 1.0), tokens(rows, vocab_size));
             let mut out = vec![f32::NAN; rows * d];
             forward(&weight, d, &tokens, &mut out);
             for (i, &token) in tokens.iter().enumerate() {
@@ -136,8 +133,8 @@ mod tests {
     #[test]
     fn backward_sums_in_the_order_of_the_positions() {
         for (rows, vocab_size, d) in SIZES {
-            let (gradient, tokens) = (numbers(rows * d), tokens(rows, vocab_size));
-            let before = numbers(vocab_size * d);
+            let (gradient, tokens) = (numbers(rows * d, 1, 1.0), tokens(rows, vocab_size));
+            let before = numbers(vocab_size * d, 1, 1.0);
             let mut truth = before.clone();
             for (i, &token) in tokens.iter().enumerate() {
                 for j in 0..d {

@@ -152,3 +152,36 @@ macro_rules! per_isa {
 }
 // ANCHOR_END: per_isa
 pub(crate) use per_isa;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_machine_has_the_portable_level_first_and_names_it_for_its_instructions() {
+        let names: Vec<String> = Isa::available().iter().map(Isa::to_string).collect();
+        let expected: &[&str] = match (cfg!(target_arch = "x86_64"), cfg!(target_arch = "aarch64")) {
+            (true, _) => &["portable", "AVX2", "AVX-512"],
+            (_, true) => &["NEON"],
+            _ => &["portable"],
+        };
+        assert_eq!(names, expected[..names.len()]);
+        assert_eq!(Isa::best().to_string(), expected[names.len() - 1]);
+    }
+
+    per_isa! {
+        fn mul_add_of<A>(a: f32, b: f32, c: f32) -> f32 {
+            A::mul_add(a, b, c)
+        }
+    }
+
+    #[test]
+    fn only_a_level_without_the_instruction_rounds_twice() {
+        // a² = 1 + 2⁻¹¹ + 2⁻²⁴; a product on its own loses the last bit.
+        let a = 1.0 + 1.0 / 4096.0;
+        for &isa in Isa::available() {
+            let lost = if isa.to_string() == "portable" { 0.0 } else { 2.0_f32.powi(-24) };
+            assert_eq!(mul_add_of(isa, a, a, -(1.0 + 1.0 / 2048.0)), lost, "{isa}");
+        }
+    }
+}

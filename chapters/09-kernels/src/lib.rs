@@ -8,7 +8,7 @@
 //! | [`matmul`], [`bf16`] | products in f32 and in bfloat16 |
 //! | [`rms_norm`] | root-mean-square norm |
 //! | [`rope`], [`packed`], [`mask`], [`online_softmax`], [`attention`] | rotary causal grouped-query attention in blocks |
-//! | [`matvec`], [`cached_attention`] | products and attention for a token at a time |
+//! | [`matvec`], [`few_rows`], [`cached_attention`] | products and attention when a model generates |
 //! | [`swiglu`] | SwiGLU's product |
 //! | [`embedding`] | rows by token, and the scatter back |
 //! | [`cross_entropy`] | head and log-probabilities in chunks, without all logits |
@@ -31,6 +31,7 @@ pub mod cross_entropy;
 pub mod cuda;
 pub mod embedding;
 pub mod fallbacks;
+pub mod few_rows;
 pub mod gradient_store;
 pub mod isa;
 pub mod lanes;
@@ -38,6 +39,8 @@ pub mod mask;
 pub mod matmul;
 pub mod matrix;
 pub mod matvec;
+#[cfg(test)]
+mod numbers;
 pub mod online_softmax;
 pub mod ops;
 pub mod packed;

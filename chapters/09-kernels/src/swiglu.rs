@@ -111,15 +111,9 @@ pub fn backward_separate(isa: Isa, gate: &[f32], up: &[f32], gradient: &[f32], d
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::numbers;
 
     const SIZES: [(usize, usize); 6] = [(1, 1), (1, 17), (3, 64), (5, 77), (33, 96), (40, 129)];
-
-    /// Numbers of about the size of activations; deterministic, without a pattern that a wrong index would repeat.
-    fn numbers(n: usize, seed: u32) -> Vec<f32> {
-        let hash =
-            |i: u32| (i.wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503)).wrapping_mul(2_246_822_519) >> 8;
-        (0..n as u32).map(|i| hash(i) as f32 / (1 << 24) as f32 * 8.0 - 4.0).collect()
-    }
 
     fn naive(gate: f64, up: f64) -> f64 {
         gate / (1.0 + (-gate).exp()) * up
@@ -133,7 +127,7 @@ mod tests {
     #[test]
     fn forward_is_the_formula() {
         for (rows, d_ff) in SIZES {
-            let gate_up = numbers(rows * 2 * d_ff, 1);
+            let gate_up = numbers(rows * 2 * d_ff, 1, 4.0);
             for &isa in Isa::available() {
                 let mut out = vec![f32::NAN; rows * d_ff];
                 forward(isa, &gate_up, d_ff, &mut out);
@@ -150,8 +144,8 @@ mod tests {
     fn gradient_is_the_difference_quotient() {
         const H: f64 = 1e-5; // Central differences in f64 are then exact to 10⁻⁹.
         for (rows, d_ff) in SIZES {
-            let gate_up = numbers(rows * 2 * d_ff, 2);
-            let gradient = numbers(rows * d_ff, 3);
+            let gate_up = numbers(rows * 2 * d_ff, 2, 4.0);
+            let gradient = numbers(rows * d_ff, 3, 4.0);
             for &isa in Isa::available() {
                 let mut d_gate_up = vec![f32::NAN; rows * 2 * d_ff];
                 backward(isa, &gate_up, d_ff, &gradient, &mut d_gate_up);
@@ -170,7 +164,8 @@ mod tests {
     #[test]
     fn apart_is_packed() {
         for (rows, d_ff) in [(1, 1), (3, 31), (130, 257)] {
-            let (gate, up, gradient) = (numbers(rows * d_ff, 4), numbers(rows * d_ff, 5), numbers(rows * d_ff, 6));
+            let (gate, up, gradient) =
+                (numbers(rows * d_ff, 4, 4.0), numbers(rows * d_ff, 5, 4.0), numbers(rows * d_ff, 6, 4.0));
             let pack = |gate: &[f32], up: &[f32]| -> Vec<f32> {
                 gate.chunks(d_ff).zip(up.chunks(d_ff)).flat_map(|(gate, up)| [gate, up].concat()).collect()
             };
@@ -192,7 +187,7 @@ mod tests {
     #[test]
     fn threads_do_not_change_a_bit() {
         let (rows, d_ff) = (67, 45);
-        let (gate_up, gradient) = (numbers(rows * 2 * d_ff, 7), numbers(rows * d_ff, 8));
+        let (gate_up, gradient) = (numbers(rows * 2 * d_ff, 7, 4.0), numbers(rows * d_ff, 8, 4.0));
         let of = |n_threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
             let (mut out, mut d_gate_up) = (vec![f32::NAN; rows * d_ff], vec![f32::NAN; rows * 2 * d_ff]);

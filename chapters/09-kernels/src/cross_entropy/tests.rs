@@ -1,4 +1,5 @@
 use super::*;
+use crate::numbers::numbers;
 
 /// (rows, vocab_size, d_model, rows in a chunk)
 const SIZES: [[usize; 4]; 6] =
@@ -14,18 +15,13 @@ struct Case {
     d_model: usize,
 }
 
-fn numbers(n: usize, seed: u32) -> Vec<f32> {
-    let hash = |i: u32| (i.wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503)).wrapping_mul(2_246_822_519) >> 8;
-    (0..n as u32).map(|i| hash(i) as f32 / (1 << 24) as f32 * 2.0 - 1.0).collect()
-}
-
 impl Case {
     fn new([rows, vocab_size, d_model, chunk_rows]: [usize; 4]) -> Self {
-        let mut g = numbers(rows, 3);
+        let mut g = numbers(rows, 3, 1.0);
         g.iter_mut().step_by(3).for_each(|g| *g = 0.0);
         Self {
-            x: numbers(rows * d_model, 1),
-            weight: numbers(vocab_size * d_model, 2),
+            x: numbers(rows * d_model, 1, 1.0),
+            weight: numbers(vocab_size * d_model, 2, 1.0),
             targets: (0..rows).map(|i| (i * 31 % vocab_size) as u32).collect(),
             g,
             n_logits: chunk_rows * vocab_size,

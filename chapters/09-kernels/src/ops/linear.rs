@@ -7,9 +7,10 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use transformer::Weight;
 
 use super::Fused;
-use crate::matmul::{Threads, Write, matmul};
+use crate::few_rows;
+use crate::matmul::{Precision, Threads, Write, matmul};
 use crate::matrix::{Matrix, MatrixMut};
-use crate::matvec::{MAX_ROWS, Product, matvec};
+use crate::matvec::{self, Product};
 use crate::storage::{Reading, slice, tensor};
 
 // ANCHOR: linear
@@ -17,8 +18,11 @@ impl Fused {
     /// `out` `(rows, d_out)` = or += `x` `(rows, d_in)` · `weight`ᵀ; `weight` is `(d_out, d_in)`. A few rows are multiplied in f32 whatever the precision: their
     /// time is that of reading the weight.
     pub(crate) fn project(&self, x: Matrix<'_>, weight: &[f32], write: Write, out: MatrixMut<'_>) {
-        if (1..=MAX_ROWS).contains(&x.n_rows()) {
-            return matvec(self.isa, write, x, [Product { weight, out }]);
+        if (1..=matvec::MAX_ROWS).contains(&x.n_rows()) {
+            return matvec::matvec(self.isa, write, x, [Product { weight, out }]);
+        }
+        if self.precision != Precision::Bf16 && x.n_rows() <= few_rows::MAX_ROWS {
+            return few_rows::multiply(self.isa, write, x, weight, out);
         }
         let weight = Matrix::new(weight, x.n_cols());
         matmul(self.isa, self.precision, Threads::All, write, x, weight.transposed(), out);
