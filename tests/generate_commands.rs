@@ -163,8 +163,9 @@ fn values_that_cannot_be_are_refused_by_name_and_range() {
         (vec!["--logprobs", "21"], vec!["--logprobs", "21 is not in 0..=20"]),
         (vec!["--stop", ""], vec!["--stop is empty"]),
         (vec!["--min-p", "0.1"], vec!["--min-p", "need a --temperature above 0"]),
-        (vec!["--seed", "x"], vec!["--seed"]),
-        (vec!["--max-tokens", "-1"], vec!["--max-tokens"]),
+        (vec!["--seed", "x"], vec!["--seed", "'x'", "give a whole number such as 8"]),
+        (vec!["--seed", "-1"], vec!["--seed", "-1 is negative; give 0 or more"]),
+        (vec!["--max-tokens", "-1"], vec!["--max-tokens", "-1 is negative; give 0 or more"]),
         (vec!["--batch-size", "0"], vec!["--batch-size", "0 is not in 1.."]),
         (vec!["--prompts", "absent.txt"], vec!["--prompt"]),
     ] {
@@ -184,6 +185,45 @@ fn values_that_cannot_be_are_refused_by_name_and_range() {
     assert!(refusal(folder.path(), &["model", "logits", "--model", "base", "--prompt", ""]).contains("give some text"));
     let arguments = ["chat", "--model", "chat", "--message", "x", "--top-p", "2", "--temperature", "1"];
     assert!(refusal(folder.path(), &arguments).contains("top_p 2 must be above 0 and at most 1"));
+}
+
+#[test]
+fn ids_are_read_in_any_form_and_refused_by_name() {
+    let folder = models();
+    let decoded = |ids: &[&str]| {
+        stdout(llm(folder.path(), &[&["tokenizer", "decode", "--tokenizer", "base/tokenizer.json"], ids].concat()))
+    };
+    let text = decoded(&["65", "66"]);
+    assert!(decoded(&["65,66"]) == text && decoded(&["[65, 66]"]) == text);
+    for (ids, words) in [
+        (vec!["65", "-3"], "token id -3 is not in the vocabulary, whose ids go from 0 to"),
+        (vec!["99999999999"], "token id 99999999999 is not in the vocabulary"),
+        (vec!["[65,"], "the ids are no JSON array of numbers"),
+        (vec!["65", "b"], "\"b\" is no token id; give numbers such as 41,72"),
+    ] {
+        let decode = [&["tokenizer", "decode", "--tokenizer", "base/tokenizer.json"], &ids[..]].concat();
+        assert!(refusal(folder.path(), &decode).contains(words), "{ids:?}");
+        let ids = ids.join(",");
+        for command in
+            [&["model", "logits", "--model", "base", "--ids", &ids][..], &["inspect", "--model", "base", "--ids", &ids]]
+        {
+            let message = refusal(folder.path(), command);
+            assert!(message.contains(words), "{command:?}: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_page_and_a_plot_are_written_into_folders_that_do_not_exist_yet() {
+    let folder = models();
+    fs::write(folder.path().join("text.txt"), "the river of the town").unwrap();
+    stdout(llm(folder.path(), &["inspect", "--model", "base", "--ids", "65,66", "--out", "new/pages/a.html"]));
+    assert!(folder.path().join("new/pages/a.html").is_file());
+    let report = ["tokenizer", "report", "--tokenizer", "base", "--corpus", "text.txt", "--plot", "plots/a.svg"];
+    stdout(llm(folder.path(), &report));
+    assert!(folder.path().join("plots/a.svg").is_file());
+    let message = refusal(folder.path(), &[&report[..], &["--d-model", "0"]].concat());
+    assert!(message.contains("--d-model") && message.contains("0 is not in 1.."), "{message}");
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(crate) struct ChatArgs {
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
     /// Answer with at most so many tokens
-    #[arg(long, value_name = "N", default_value_t = 128, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 128)]
     max_tokens: usize,
     /// Forget the oldest turns of a conversation that is too long for the model; the system message stays
     #[arg(long)]

@@ -36,13 +36,13 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
     /// Generate at most so many tokens
-    #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 64)]
     max_tokens: usize,
     /// Leave out the beginning of a prompt that is too long for the model
     #[arg(long)]
     truncate: bool,
     /// Generate so many texts side by side
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: u32,
     #[command(flatten)]
     sampling: SamplingArgs,

@@ -13,6 +13,8 @@ use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::stages::exchange::Package;
 use transformer::n_parameters;
 
+use super::files::create_parent;
+
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  llm import SmolLM2-135M-Instruct.Q4_1.gguf --out models/smollm2\n  llm import HuggingFaceTB/SmolLM2-135M-Instruct --out models/smollm2   (built with --features hub)\n  llm import hf:OWNER/NAME/FILE.gguf@REVISION --out models/other        (the same)\nThen: llm chat --model models/smollm2"
@@ -145,9 +147,7 @@ pub(super) fn make_room(path: &Path, target: Target, force: bool) -> Result<()> 
     for path in leftovers {
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
-    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-    above
-        .map_or(Ok(()), |above| fs::create_dir_all(above).with_context(|| format!("cannot create {}", above.display())))
+    create_parent(path)
 }
 
 /// Whether a file was being written when a process was killed: it is in the way, and may be as large as the model. `NAME.tmp-PID` is ours,

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
 use llm_from_scratch::inspection::Inspection;
@@ -11,6 +11,8 @@ use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::stages::model_folder;
 use tokenizer::Tokenizer;
 use transformer::Transformer;
+
+use super::ids::parse_ids;
 
 /// Maps of longer texts would be larger than a screen.
 const MAX_TOKENS: usize = 256;
@@ -27,8 +29,8 @@ pub(crate) struct InspectArgs {
     #[arg(long, required_unless_present = "ids", conflicts_with = "ids")]
     prompt: Option<String>,
     /// The same as token ids
-    #[arg(long, value_name = "1,2,3", value_delimiter = ',')]
-    ids: Option<Vec<u32>>,
+    #[arg(long, value_name = "1,2,3", allow_hyphen_values = true)]
+    ids: Option<String>,
     /// The page to write
     #[arg(long, value_name = "FILE", default_value = "inspect.html")]
     out: PathBuf,
@@ -50,7 +52,7 @@ pub(crate) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     let page = inspection.page(&format!("Inside {}", args.model.display()))?;
-    std::fs::write(&args.out, page).with_context(|| format!("cannot write {}", args.out.display()))?;
+    super::files::write(&args.out, &page)?;
     writeln!(
         out,
         "{} tokens, {} layers of {} heads: {}",
@@ -69,7 +71,7 @@ pub(crate) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<()> {
 pub(super) fn read(
     folder: &std::path::Path,
     prompt: Option<&str>,
-    ids: Option<&[u32]>,
+    ids: Option<&str>,
 ) -> Result<(Transformer, Option<Tokenizer>, Vec<u32>)> {
     model_folder::require(folder)?;
     // Ids need no tokenizer; where there is one, it names them.
@@ -80,19 +82,16 @@ pub(super) fn read(
         let (model, tokenizer) = model_folder::load(folder, &Device::Cpu)?;
         (model, Some(tokenizer))
     };
+    let (max_seq_len, vocab_size) = (model.config().max_seq_len, model.config().vocab_size);
     let ids = match (ids, prompt, &tokenizer) {
-        (Some(ids), ..) => ids.to_vec(),
+        (Some(ids), ..) => parse_ids(ids, vocab_size)?,
         (None, Some(prompt), Some(tokenizer)) => tokenizer.encode(prompt),
         _ => Vec::new(),
     };
-    let (max_seq_len, vocab_size) = (model.config().max_seq_len, model.config().vocab_size);
     if ids.is_empty() || ids.len() > max_seq_len {
         let way_out = if ids.is_empty() { "give some text" } else { "give a shorter one" };
         let message = format!("the prompt has {} tokens; the model reads 1 to {max_seq_len}: {way_out}", ids.len());
         return Err(WrongRequest::new(message).into());
-    }
-    if let Some(id) = ids.iter().find(|id| **id as usize >= vocab_size) {
-        return Err(WrongRequest::new(format!("--ids: {id} is not below vocab_size {vocab_size}")).into());
     }
     Ok((model, tokenizer, ids))
 }

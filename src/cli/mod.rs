@@ -9,10 +9,13 @@ mod doctor;
 mod eval;
 mod exercises;
 mod export;
+mod files;
 mod generate;
+mod ids;
 mod import;
 mod inspect;
 mod model;
+mod numbers;
 mod plan;
 mod pretrain;
 mod run;
@@ -22,7 +25,7 @@ mod tokenizer;
 use std::process::ExitCode;
 
 use ::corpus::job::JobError;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::run::Stage;
 
@@ -76,7 +79,8 @@ enum Command {
 
 /// Parses the arguments, runs the command and turns its outcome into an exit code.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = numbers::with_numbers(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let out = &mut std::io::stdout().lock();
     let outcome = match cli.command.unwrap_or_else(|| Command::Run(run::WholeRunArgs::default())) {
         Command::Run(args) => run::run(&args, out),

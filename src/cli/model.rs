@@ -67,8 +67,8 @@ struct LogitsArgs {
     #[arg(long, required_unless_present = "ids", conflicts_with = "ids")]
     prompt: Option<String>,
     /// The same as token ids
-    #[arg(long, value_name = "1,2,3", value_delimiter = ',')]
-    ids: Option<Vec<u32>>,
+    #[arg(long, value_name = "1,2,3", allow_hyphen_values = true)]
+    ids: Option<String>,
     /// How many tokens to show
     #[arg(long, value_name = "K", default_value_t = 10)]
     top: usize,

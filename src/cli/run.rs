@@ -12,10 +12,16 @@ use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::run::{Existing, Run, Stage};
 use llm_from_scratch::stages::{dpo, run_until, summary};
 
+use super::numbers::whole;
 use crate::device::DeviceKind;
 
 /// run.toml has no larger numbers.
 const MAX_SEED: u64 = i64::MAX as u64;
+
+fn seed(text: &str) -> Result<u64, String> {
+    whole(text)
+        .and_then(|seed| if seed <= MAX_SEED { Ok(seed) } else { Err(format!("{seed} is more than {MAX_SEED}")) })
+}
 
 /// What to run, and where it goes.
 #[derive(Debug, Clone, Default, Args)]
@@ -33,10 +39,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Fit training to this time on this machine
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N")]
     pub(crate) minutes: Option<f64>,
     /// Decides everything that is random [default: 0]
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
+    #[arg(long, value_name = "S", value_parser = seed)]
     pub(crate) seed: Option<u64>,
     /// The run's folder is runs/NAME [default: named after corpus, preset and seed]
     #[arg(long)]

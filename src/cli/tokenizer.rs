@@ -11,6 +11,9 @@ use serde_json::json;
 use tokenizer::report::{Comparison, compare, length_by_vocab_size};
 use tokenizer::{PreTokenizer, Tokenizer, TrainConfig};
 
+use super::files;
+use super::ids::parse_ids;
+use super::numbers::whole;
 use super::texts::read_texts;
 
 #[derive(Debug, Args)]
@@ -49,7 +52,7 @@ struct TrainArgs {
     #[arg(long, default_value_t)]
     pretokenizer: PreTokenizer,
     /// Pairs that occur less often are not merged
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = whole::<u64>)]
     min_frequency: u64,
     /// A folder for tokenizer.json, or a .json file
     #[arg(long, value_name = "PATH", default_value = "tokenizer.json")]
@@ -84,8 +87,9 @@ struct EncodeArgs {
 struct DecodeArgs {
     #[arg(long, value_name = "PATH", help = TOKENIZER_HELP)]
     tokenizer: PathBuf,
-    /// The ids [default: a JSON array, or ids apart by spaces, on standard input]
-    ids: Vec<u32>,
+    /// The ids, as 41 72, 41,72 or a JSON array [default: what comes on standard input]
+    #[arg(allow_hyphen_values = true)]
+    ids: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -100,8 +104,8 @@ struct ReportArgs {
     #[arg(long, value_name = "PATH")]
     corpus: Option<PathBuf>,
     /// The width of the model whose embedding table is counted
-    #[arg(long, default_value_t = 768)]
-    d_model: usize,
+    #[arg(long, default_value_t = 768, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    d_model: u32,
     /// Draw the length of the corpus over the size of the vocabulary
     #[arg(long, value_name = "SVG", requires = "corpus")]
     plot: Option<PathBuf>,
@@ -130,9 +134,7 @@ fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
     let (trained, summary) = Tokenizer::train_with_summary(&texts, &config)?;
     let is_file = args.out.extension().is_some_and(|extension| extension == "json");
     let file = if is_file { args.out.clone() } else { args.out.join("tokenizer.json") };
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
+    files::create_parent(&file)?;
     trained.save(&file).with_context(|| format!("cannot write {}", file.display()))?;
     if args.json {
         let said = json!({
@@ -166,11 +168,8 @@ fn encode(args: &EncodeArgs, out: &mut dyn Write) -> Result<()> {
 
 fn decode(args: &DecodeArgs, out: &mut dyn Write) -> Result<()> {
     let tokenizer = open(&args.tokenizer)?;
-    let ids = if args.ids.is_empty() { parse_ids(&read_input()?)? } else { args.ids.clone() };
-    if let Some(id) = ids.iter().find(|id| **id as usize >= tokenizer.vocab_size()) {
-        let message = format!("id {id} is not below the vocabulary's {}", tokenizer.vocab_size());
-        return Err(WrongRequest::new(message).into());
-    }
+    let text = if args.ids.is_empty() { read_input()? } else { args.ids.join(" ") };
+    let ids = parse_ids(&text, tokenizer.vocab_size())?;
     let text = tokenizer.decode_with_special(&ids);
     // A terminal's next prompt wants a line of its own; a pipe wants the text and nothing else.
     if std::io::stdout().is_terminal() {
@@ -179,24 +178,6 @@ fn decode(args: &DecodeArgs, out: &mut dyn Write) -> Result<()> {
         write!(out, "{text}")?;
     }
     Ok(())
-}
-
-/// Ids as a JSON array, or with spaces or commas between them.
-fn parse_ids(text: &str) -> Result<Vec<u32>> {
-    if text.trim_start().starts_with('[') {
-        let ids = serde_json::from_str(text);
-        return Ok(ids.map_err(|error| WrongRequest::new(format!("the ids are no JSON array of numbers: {error}")))?);
-    }
-    let words = text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
-    let parse = |word: &str| {
-        word.parse().map_err(|_| {
-            WrongRequest::new(format!(
-                "{word:?} is not an id; give numbers such as 41 72, as encode --json prints them"
-            ))
-            .into()
-        })
-    };
-    words.map(parse).collect()
 }
 
 fn read_input() -> Result<String> {
@@ -211,15 +192,15 @@ fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<()> {
     let tokenizers: Vec<(String, Tokenizer)> =
         args.tokenizer.iter().map(|path| Ok((name_of(path), open(path)?))).collect::<Result<_>>()?;
     let compared: Vec<Comparison> =
-        tokenizers.iter().map(|(name, tokenizer)| compare(name, tokenizer, &texts, args.d_model)).collect();
+        tokenizers.iter().map(|(name, tokenizer)| compare(name, tokenizer, &texts, args.d_model as usize)).collect();
     if let Some(file) = &args.plot {
-        std::fs::write(file, plot(&tokenizers, &texts)?).with_context(|| format!("cannot write {}", file.display()))?;
+        files::write(file, &plot(&tokenizers, &texts)?)?;
     }
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&compared)?)?;
         return Ok(());
     }
-    write_table(&compared, args.d_model, out)?;
+    write_table(&compared, args.d_model as usize, out)?;
     if let ([one], Some(corpus)) = (&compared[..], compared[0].corpus.as_ref()) {
         writeln!(out, "\n{}\n{corpus}", one.name)?;
     }

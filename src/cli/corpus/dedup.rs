@@ -12,6 +12,8 @@ use corpus::minhash::{MinHashConfig, ShingleHash};
 use corpus::substring_dedup::SubstringConfig;
 use llm_from_scratch::request::WrongRequest;
 
+use crate::cli::numbers::whole;
+
 /// The length of a signature unless the user says otherwise, as in datasketch.
 const N_HASHES: usize = 128;
 
@@ -27,7 +29,7 @@ pub(super) struct DedupArgs {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Least similarity (Jaccard, of runs of words) of two texts of which one goes
-    #[arg(long, value_name = "T", default_value_t = 0.8, allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", default_value_t = 0.8)]
     threshold: f64,
     /// Length of a signature: more are more exact and slower
     #[arg(long, value_name = "N", default_value_t = N_HASHES)]
@@ -42,7 +44,7 @@ pub(super) struct DedupArgs {
     #[arg(long, value_name = "BYTES")]
     substring: Option<usize>,
     /// Most bytes of text in which passages are looked for
-    #[arg(long, value_name = "BYTES", requires = "substring", default_value_t = SubstringConfig::default().max_bytes)]
+    #[arg(long, value_name = "BYTES", requires = "substring", default_value_t = SubstringConfig::default().max_bytes, value_parser = whole::<u64>)]
     substring_max_bytes: u64,
     /// A line that lost passages and has fewer words left goes
     #[arg(long, value_name = "N", requires = "substring", default_value_t = SubstringConfig::default().min_document_words)]

@@ -6,37 +6,39 @@ use generation::{Cuts, Limits, Penalties, Request, Sampler, Sampling};
 use llm_from_scratch::request::WrongRequest;
 use tokenizer::{END, END_OF_TEXT, Tokenizer};
 
+use crate::cli::numbers::whole;
+
 #[derive(Debug, Args)]
 pub(crate) struct SamplingArgs {
     /// 0 takes the most likely token; 1 samples from the model's own distribution
-    #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", default_value_t = 0.0)]
     temperature: f64,
     /// Sample among so many of the most likely tokens
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     top_k: Option<u32>,
     /// Sample among the most likely tokens that reach this probability, above 0 and at most 1
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    #[arg(long, value_name = "P")]
     top_p: Option<f64>,
     /// Sample among tokens with at least this share of the most likely one's probability, 0 to 1
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    #[arg(long, value_name = "P")]
     min_p: Option<f64>,
     /// Divide the positive logits of tokens that the text has by this, multiply negative ones; above 0, 1 does nothing
-    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
     repetition_penalty: f64,
     /// Subtract this from the logits of tokens that the answer has, -2 to 2
-    #[arg(long, value_name = "X", default_value_t = 0.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = 0.0)]
     presence_penalty: f64,
     /// Subtract this from a token's logit for each time that the answer has it, -2 to 2
-    #[arg(long, value_name = "X", default_value_t = 0.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = 0.0)]
     frequency_penalty: f64,
     /// End the text before this string; several may follow
     #[arg(long, value_name = "TEXT", num_args = 1..)]
     stop: Vec<String>,
     /// Decides what is sampled
-    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "S", default_value_t = 0, value_parser = whole::<u64>)]
     seed: u64,
     /// Report each token's log-probability by the model itself, and this many alternatives
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=20), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=20))]
     logprobs: Option<u32>,
 }
 
