@@ -9,13 +9,14 @@ use kernels::activation_memory::Graph;
 use kernels::cuda::Cuda;
 use kernels::fallbacks::Fallbacks;
 use kernels::training_memory::Stored;
-use kernels::{Activations, Fused, Precision};
+use kernels::{Activations, Fused, Precision, Quantized};
 use pretraining::Gpu;
 use serde::{Deserialize, Serialize};
 use training::{TrainConfig, Trainer};
 #[cfg(feature = "cuda")]
 use transformer::Ops;
 use transformer::Transformer;
+use transformer::gguf::Storage;
 
 use crate::bench::profile::StepProfile;
 use crate::progress::warn_once;
@@ -54,6 +55,26 @@ impl From<PrecisionKind> for Precision {
     }
 }
 
+/// In which type a model's matrices are held while it generates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Quantize {
+    /// 8 bits and a scale for 32 of them: 8.5 bits a weight
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// 4 bits and a scale for 32 of them: 4.5 bits a weight; the embedding and the head in q8_0
+    #[value(name = "q4_0")]
+    Q4_0,
+}
+
+impl From<Quantize> for Storage {
+    fn from(quantize: Quantize) -> Self {
+        match quantize {
+            Quantize::Q8_0 => Self::Q8_0,
+            Quantize::Q4_0 => Self::Q4_0,
+        }
+    }
+}
+
 /// How a run computes.
 // ANCHOR: compute
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -81,6 +102,17 @@ impl ComputeConfig {
                 cuda.weights_changed();
                 model.with_ops(Arc::new(cuda))
             }
+        }
+    }
+
+    /// Operations that hold the model's matrices quantised; [`Transformer::with_kept_weights`] makes the model for them.
+    ///
+    /// # Errors
+    /// If the model is not on the CPU, the reference operations were asked for, or a weight cannot be quantised.
+    pub fn quantize(self, model: &Transformer, quantize: Quantize) -> Result<Quantized> {
+        match self.kernels(model.device())? {
+            Some(Kernels::Cpu(fused)) if model.device().is_cpu() => Quantized::new(fused, model, quantize.into()),
+            _ => candle_core::bail!("quantised weights need the kernels of the CPU: --device cpu and --ops fused"),
         }
     }
 

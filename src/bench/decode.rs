@@ -10,6 +10,7 @@ use attention::KeyValueStore;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use generation::{BatchGenerator, Event, Limits, Outcome, Request, Sampler, Sampling};
+use kernels::quantized::Blocks;
 use pretraining::median;
 use serde::Serialize;
 use transformer::{
@@ -19,7 +20,7 @@ use transformer::{
 
 use super::peak::peak_bandwidth;
 use super::peak_resident_mb;
-use crate::compute::ComputeConfig;
+use crate::compute::{ComputeConfig, Quantize};
 
 /// Sizes of published models, for a benchmark without their weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,6 +65,8 @@ pub struct DecodeWork {
     pub prompt_tokens: usize,
     /// Tokens of each text after the one that comes with its prompt.
     pub n_tokens: usize,
+    /// In which type matrices are held, if not in f32.
+    pub quantize: Option<Quantize>,
 }
 
 /// What generation took.
@@ -108,7 +111,7 @@ pub fn decode_folder(folder: &Path, compute: ComputeConfig, work: DecodeWork) ->
         let message = format!("{} holds no model (no config.json); --shape needs none", folder.display());
         return Err(crate::request::WrongRequest::new(message).into());
     }
-    decode(&Transformer::load(folder, &Device::Cpu)?, compute, work)
+    decode(Transformer::load(folder, &Device::Cpu)?, compute, work)
 }
 
 /// The same with random weights of a published model's shape.
@@ -116,11 +119,11 @@ pub fn decode_folder(folder: &Path, compute: ComputeConfig, work: DecodeWork) ->
 /// # Errors
 /// If the model cannot take so many tokens.
 pub fn decode_shape(shape: ModelShape, compute: ComputeConfig, work: DecodeWork) -> Result<DecodeBench> {
-    decode(&Transformer::new(shape.config(), 0, &Device::Cpu)?, compute, work)
+    decode(Transformer::new(shape.config(), 0, &Device::Cpu)?, compute, work)
 }
 
-fn decode(model: &Transformer, compute: ComputeConfig, work: DecodeWork) -> Result<DecodeBench> {
-    let DecodeWork { batch, prompt_tokens, n_tokens } = work;
+fn decode(model: Transformer, compute: ComputeConfig, work: DecodeWork) -> Result<DecodeBench> {
+    let DecodeWork { batch, prompt_tokens, n_tokens, quantize } = work;
     let room = model.config().max_seq_len - 1; // One comes with the prompt.
     if n_tokens == 0 || prompt_tokens == 0 || prompt_tokens + n_tokens > room {
         let message = format!(
@@ -129,8 +132,19 @@ fn decode(model: &Transformer, compute: ComputeConfig, work: DecodeWork) -> Resu
         return Err(crate::request::WrongRequest::new(message).into());
     }
     let clock = Clock::default();
-    let model = compute.place(model)?;
-    let model = model.with_ops(Arc::new(Timed { ops: model.shared_ops(), clock: clock.clone() }))?.for_inference()?;
+    let timed = |ops| Arc::new(Timed { ops, clock: clock.clone() });
+    let (model, weight_bytes) = match quantize {
+        None => {
+            let bytes = bytes_of_weights(&model, |_name| None);
+            let model = compute.place(&model)?;
+            (model.with_ops(timed(model.shared_ops()))?.for_inference()?, bytes)
+        }
+        Some(quantize) => {
+            let ops = compute.quantize(&model, quantize)?;
+            let bytes = bytes_of_weights(&model, |name| ops.blocks(name).map(Blocks::n_bytes));
+            (model.with_kept_weights(timed(Arc::new(ops.clone())), |name| ops.keeps(name))?, bytes)
+        }
+    };
     let prompt_s = reading_s(&model, work)?;
     let mut generator = generator(&model, work)?;
     // The first comes with the prompt.
@@ -145,7 +159,7 @@ fn decode(model: &Transformer, compute: ComputeConfig, work: DecodeWork) -> Resu
     }
     let peak_resident_mb = peak_resident_mb();
     let token_s = median(&times).context("no token was generated")?;
-    let bytes = bytes_per_step(model.config(), batch, times.len());
+    let bytes = (weight_bytes + bytes_of_cache(model.config(), batch, times.len())) as f64;
     Ok(DecodeBench {
         n_parameters: n_parameters(model.config()),
         threads: rayon::current_num_threads(),
@@ -197,13 +211,17 @@ fn reading_s(model: &Transformer, work: DecodeWork) -> Result<f64> {
     Ok(last)
 }
 
-/// Bytes that one of `n_tokens` steps reads, on average.
-fn bytes_per_step(config: &ModelConfig, batch: usize, n_tokens: usize) -> f64 {
+/// Bytes of all weights that a step reads, of which `quantized` knows some.
+fn bytes_of_weights(model: &Transformer, quantized: impl Fn(&str) -> Option<usize>) -> usize {
     // The embedding is looked up, not read; a tied head reads it.
-    let head_twice = if config.tie_embeddings { 0 } else { config.vocab_size * config.d_model };
-    let weights = n_parameters(config) - head_twice;
-    let cache = batch * config.n_layers * 2 * config.kv_width() * n_tokens.div_ceil(2);
-    ((weights + cache) * size_of::<f32>()) as f64
+    let is_read = |name: &str| name != "embedding" || model.config().tie_embeddings;
+    let weights = model.parameters().iter().filter(|(name, _)| is_read(name));
+    weights.map(|(name, var)| quantized(name).unwrap_or(size_of::<f32>() * var.elem_count())).sum()
+}
+
+/// Bytes of keys and values that one of `n_tokens` steps reads, on average.
+fn bytes_of_cache(config: &ModelConfig, batch: usize, n_tokens: usize) -> usize {
+    size_of::<f32>() * batch * config.n_layers * 2 * config.kv_width() * n_tokens.div_ceil(2)
 }
 
 /// Time by part.
@@ -316,8 +334,8 @@ mod tests {
     #[test]
     fn both_operations_generate_the_same_and_the_parts_are_the_whole() {
         let model = Transformer::new(config(true), 0, &Device::Cpu).unwrap();
-        let work = DecodeWork { batch: 1, prompt_tokens: 4, n_tokens: 9 };
-        let run = |ops, work| decode(&model, ComputeConfig { ops, ..ComputeConfig::default() }, work).unwrap();
+        let work = DecodeWork { batch: 1, prompt_tokens: 4, n_tokens: 9, quantize: None };
+        let run = |ops, work| decode(model.clone(), ComputeConfig { ops, ..ComputeConfig::default() }, work).unwrap();
         let (fused, reference) = (run(OpsKind::Fused, work), run(OpsKind::Reference, work));
         assert_eq!(fused.tokens, reference.tokens);
         assert_eq!(fused.tokens.len(), 10);
@@ -328,7 +346,7 @@ mod tests {
         assert_eq!(parts, ["attention branches", "feed-forward branches", "head", "rest"]);
         assert!(fused.parts_ms.values().all(|ms| *ms > 0.0), "{fused:?}");
         let too_long = DecodeWork { n_tokens: 13, ..work };
-        let message = decode(&model, ComputeConfig::default(), too_long).unwrap_err().to_string();
+        let message = decode(model, ComputeConfig::default(), too_long).unwrap_err().to_string();
         assert!(
             message.contains("--prompt-tokens 4 and --tokens 13: both at least 1, together they may be 15"),
             "{message}"
@@ -337,12 +355,17 @@ mod tests {
 
     #[test]
     fn a_step_reads_every_weight_but_the_looked_up_embedding() {
-        // Two layers of keys and values of width 8, of 5 tokens on average, of each of 3 texts.
-        let cache = 3 * 2 * 2 * 8 * 5;
         for is_tied in [true, false] {
+            let model = Transformer::new(config(is_tied), 0, &Device::Cpu).unwrap();
             // The head is read either way; a table that only looks up rows is not.
-            assert_eq!(bytes_per_step(&config(is_tied), 3, 10), (4 * (n_parameters(&config(true)) + cache)) as f64);
+            let in_f32 = 4 * n_parameters(&config(true));
+            assert_eq!(bytes_of_weights(&model, |_name| None), in_f32);
+            let table = if is_tied { "embedding" } else { "head" };
+            let quantized = bytes_of_weights(&model, |name| ["embedding", table].contains(&name).then_some(100));
+            assert_eq!(quantized, in_f32 - 4 * 40 * 16 + 100);
         }
+        // Two layers of keys and values of width 8, of 5 tokens on average, of each of 3 texts.
+        assert_eq!(bytes_of_cache(&config(true), 3, 10), 4 * 3 * 2 * 2 * 8 * 5);
     }
 
     #[test]

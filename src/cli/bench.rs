@@ -12,7 +12,7 @@ use llm_from_scratch::bench::decode::{DecodeWork, ModelShape};
 use llm_from_scratch::bench::tokenizer::Vocabulary;
 use llm_from_scratch::bench::train::{StepShape, Timing};
 use llm_from_scratch::bench::{architectures, corpus, decode, ops, tokenizer, train};
-use llm_from_scratch::compute::{ComputeConfig, OpsKind, PrecisionKind};
+use llm_from_scratch::compute::{ComputeConfig, OpsKind, PrecisionKind, Quantize};
 use llm_from_scratch::request::WrongRequest;
 use pretraining::median;
 
@@ -21,7 +21,7 @@ use super::texts::read_texts;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  llm bench train --shape d_model=384,n_layers=6,n_heads=6,n_kv_heads=6,d_ff=1024,seq_len=256,batch=8,vocab_size=4096 --precision bf16\n  llm bench ops\n  llm bench decode --model runs/world/model\n  llm bench decode --shape smollm2-135m\n  llm bench corpus --documents 1000\n  llm bench tokenizer --corpus notes.txt --vocab-size 32768 --threads 1 --json"
+    after_help = "Examples:\n  llm bench train --shape d_model=384,n_layers=6,n_heads=6,n_kv_heads=6,d_ff=1024,seq_len=256,batch=8,vocab_size=4096 --precision bf16\n  llm bench ops\n  llm bench decode --model runs/world/model\n  llm bench decode --shape smollm2-135m --quantize q8_0\n  llm bench corpus --documents 1000\n  llm bench tokenizer --corpus notes.txt --vocab-size 32768 --threads 1 --json"
 )]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
@@ -108,6 +108,9 @@ struct DecodeArgs {
     /// Tokens of each text to generate
     #[arg(long, default_value_t = 64)]
     tokens: usize,
+    /// Hold the model's matrices in this type
+    #[arg(long, value_enum, value_name = "TYPE")]
+    quantize: Option<Quantize>,
     #[command(flatten)]
     machine: Machine,
 }
@@ -297,7 +300,8 @@ fn run_architectures(args: &ArchitecturesArgs, out: &mut dyn Write) -> Result<()
 
 fn run_decode(args: &DecodeArgs, out: &mut dyn Write) -> Result<()> {
     let compute = args.machine.compute(false);
-    let work = DecodeWork { batch: args.batch.into(), prompt_tokens: args.prompt_tokens, n_tokens: args.tokens };
+    let DecodeArgs { prompt_tokens, tokens: n_tokens, quantize, .. } = *args;
+    let work = DecodeWork { batch: args.batch.into(), prompt_tokens, n_tokens, quantize };
     let found = args.machine.run(|| match (&args.model, args.shape) {
         (Some(folder), _) => decode::decode_folder(folder, compute, work),
         (None, Some(shape)) => decode::decode_shape(shape, compute, work),

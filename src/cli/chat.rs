@@ -8,6 +8,7 @@ use clap::Args;
 use finetuning::chat::{Ending, NoChatTemplate};
 use finetuning::{ChatTemplate, Message, Role};
 use generation::{Completion, Completions};
+use llm_from_scratch::compute::Quantize;
 use llm_from_scratch::request::WrongRequest;
 use llm_from_scratch::stages::model_folder;
 use tokenizer::Tokenizer;
@@ -40,6 +41,9 @@ pub(crate) struct ChatArgs {
     truncate: bool,
     #[command(flatten)]
     sampling: SamplingArgs,
+    /// Hold the model's matrices in this type: less memory, faster tokens, a slightly different model
+    #[arg(long, value_enum, value_name = "TYPE")]
+    quantize: Option<Quantize>,
     /// Where to compute
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceKind,
@@ -58,7 +62,7 @@ struct Speaker {
 
 pub(crate) fn run(args: &ChatArgs, out: &mut dyn Write) -> Result<()> {
     let settings = args.sampling.settings()?;
-    let (model, tokenizer) = model_folder::load_for_inference(&args.model, &args.device.open()?)?;
+    let (model, tokenizer) = model_folder::load_for_inference(&args.model, &args.device.open()?, args.quantize)?;
     let template = ChatTemplate::load(&args.model).map_err(|error| match error.downcast_ref::<NoChatTemplate>() {
         Some(no_template) => WrongRequest::new(no_template.to_string()).into(),
         None => error,

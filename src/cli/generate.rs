@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use generation::{Completion, Completions, Request};
+use llm_from_scratch::compute::Quantize;
 use llm_from_scratch::stages::model_folder;
 use tokenizer::{END_OF_TEXT, Tokenizer};
 use transformer::Transformer;
@@ -24,6 +25,7 @@ use crate::device::DeviceKind;
 #[command(after_help = "Examples:
   llm generate --model runs/world/pretrained --prompt \"The market in\" --temperature 0.8 --top-p 0.95
   llm generate --model runs/world/pretrained --prompt \"The river\" --prompt \"The doors\" --stop . --json
+  llm generate --model runs/world/pretrained --prompt \"The market in\" --quantize q8_0
   llm generate --model runs/world/pretrained --prompts questions.jsonl --batch-size 16 --json")]
 pub(crate) struct GenerateArgs {
     /// A model folder
@@ -46,6 +48,9 @@ pub(crate) struct GenerateArgs {
     batch_size: u32,
     #[command(flatten)]
     sampling: SamplingArgs,
+    /// Hold the model's matrices in this type: less memory, faster tokens, a slightly different model
+    #[arg(long, value_enum, value_name = "TYPE")]
+    quantize: Option<Quantize>,
     /// Where to compute
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceKind,
@@ -60,7 +65,7 @@ pub(crate) fn run(args: &GenerateArgs, out: &mut dyn Write) -> Result<()> {
         Some(path) => prompts::read_prompts(path)?,
         None => args.prompt.clone(),
     };
-    let (model, tokenizer) = model_folder::load_for_inference(&args.model, &args.device.open()?)?;
+    let (model, tokenizer) = model_folder::load_for_inference(&args.model, &args.device.open()?, args.quantize)?;
     let requests = prompts
         .iter()
         .enumerate()

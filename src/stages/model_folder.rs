@@ -1,6 +1,7 @@
 //! A model folder as others expect it: weights and configuration, tokenizer, generation settings, and a chat model's template.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ::tokenizer::{END, END_OF_TEXT, Tokenizer};
 use anyhow::{Context, Result};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use transformer::Transformer;
 use transformer::checkpoint::replace_file;
 
-use crate::compute::ComputeConfig;
+use crate::compute::{ComputeConfig, Quantize};
 use crate::request::WrongRequest;
 
 /// What a model was trained for, which decides what ends its texts and whether it has a chat template.
@@ -127,14 +128,30 @@ pub fn end_tokens(folder: &Path) -> Result<Vec<u32>> {
     Ok(Vec::new())
 }
 
-/// The model and the tokenizer of a folder for use without training: without a graph, and on the CPU on kernels.
+/// The model and the tokenizer of a folder for use without training: without a graph, on the CPU on kernels, and there with matrices in another type if
+/// one is asked for.
 ///
 /// # Errors
-/// As [`load`].
-pub fn load_for_inference(folder: &Path, device: &Device) -> Result<(Transformer, Tokenizer)> {
+/// As [`load`], and if the matrices cannot be held in that type or are not on the CPU.
+pub fn load_for_inference(
+    folder: &Path,
+    device: &Device,
+    quantize: Option<Quantize>,
+) -> Result<(Transformer, Tokenizer)> {
+    if quantize.is_some() && !device.is_cpu() {
+        return Err(WrongRequest::new("--quantize is for --device cpu; leave one of them out").into());
+    }
     let (model, tokenizer) = load(folder, device)?;
-    let model = if device.is_cpu() { ComputeConfig::default().place(&model)? } else { model };
-    Ok((model.for_inference()?, tokenizer))
+    let compute = ComputeConfig::default();
+    let model = match quantize {
+        Some(quantize) => {
+            let ops = compute.quantize(&model, quantize).context("cannot quantise the model; leave --quantize out")?;
+            model.with_kept_weights(Arc::new(ops.clone()), |name| ops.keeps(name))?
+        }
+        None if device.is_cpu() => compute.place(&model)?.for_inference()?,
+        None => model.for_inference()?,
+    };
+    Ok((model, tokenizer))
 }
 
 #[cfg(test)]

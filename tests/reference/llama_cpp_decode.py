@@ -3,7 +3,8 @@
 Makes a Llama of SmolLM2-135M's shape in FOLDER, as `model/` for us and as `model.gguf` for llama.cpp, unless it is there; then runs PAIRS pairs of processes, which
 take turns to be first. Both begin with token 0 and take the most likely token each time; how many of them agree is part of the report.
 With --batch N, so many texts with different prompts grow side by side.
-With --type Q8_0, llama.cpp runs its own quantisation of the same weights, a quarter of the bytes, against our f32.
+With --type Q8_0, llama.cpp runs its own quantisation of the same weights, a quarter of the bytes; with --quantize q8_0 so do we. (It rounds what it multiplies with
+them as well, we do not, so some tokens differ in the end.)
 
     pip install llama-cpp-python gguf safetensors numpy
     cargo build --release
@@ -184,6 +185,7 @@ def main():
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--type", default="f32", help="of llama.cpp's weights: f32, Q8_0, ...")
+    parser.add_argument("--quantize", help="of our weights: q8_0 or q4_0 instead of f32")
     parser.add_argument("--only-theirs", action="store_true", help="one run of llama.cpp, in this process")
     args = parser.parse_args()
     if args.only_theirs:
@@ -194,8 +196,9 @@ def main():
     quantised(args.folder, args.type)
     same = ["--threads", str(args.threads), "--tokens", str(args.tokens), "--prompt-tokens", str(args.prompt_tokens)]
     same += ["--batch", str(args.batch)]
+    ours = ["--quantize", args.quantize] if args.quantize else []
     commands = {
-        "ours": [args.llm, "bench", "decode", "--model", str(args.folder / "model"), "--json", *same],
+        "ours": [args.llm, "bench", "decode", "--model", str(args.folder / "model"), "--json", *same, *ours],
         "llama.cpp": [sys.executable, __file__, str(args.folder), "--only-theirs", "--type", args.type, *same],
     }
     speeds, ratios, prompts = {name: [] for name in commands}, [], []

@@ -107,6 +107,12 @@ impl Parameters {
         Ok(Self { vars: vars.collect::<Result<_>>()? })
     }
 
+    /// The variables whose names are not `excluded`; they are shared, not copied.
+    pub fn without(&self, excluded: impl Fn(&str) -> bool) -> Self {
+        let vars = self.vars.iter().filter(|(name, _)| !excluded(name));
+        Self { vars: vars.map(|(name, var)| (name.clone(), var.clone())).collect() }
+    }
+
     /// Dtype and device of the first variable (all share them), or f32 on the CPU if there is none.
     pub fn placement(&self) -> (DType, Device) {
         self.vars.values().next().map_or((DType::F32, Device::Cpu), |var| (var.dtype(), var.device().clone()))

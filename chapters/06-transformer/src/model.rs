@@ -178,7 +178,7 @@ impl Transformer {
             }
             None => None,
         };
-        Self::assemble(config, parameters, rope, Arc::new(Reference), |var| var.as_tensor().clone())
+        Self::assemble(config, parameters, rope, Arc::new(Reference), |_name, var| Ok(var.as_tensor().clone()))
     }
 
     /// The same weights without a graph: for evaluation and generation, which need no gradients.
@@ -189,7 +189,7 @@ impl Transformer {
     /// Never in practice; assembling is fallible.
     pub fn for_inference(&self) -> Result<Self> {
         let (config, parameters, rope) = (self.config.clone(), self.parameters.clone(), self.rope.clone());
-        Self::assemble(config, parameters, rope, self.ops.clone(), |var| var.as_detached_tensor())
+        Self::assemble(config, parameters, rope, self.ops.clone(), |_name, var| Ok(var.as_detached_tensor()))
     }
 
     /// A frozen copy with storage of its own: training `self` leaves it as it is.
@@ -198,7 +198,7 @@ impl Transformer {
     /// If the device runs out of memory.
     pub fn frozen_copy(&self) -> Result<Self> {
         let (config, parameters, rope) = (self.config.clone(), self.parameters.deep_clone()?, self.rope.clone());
-        Self::assemble(config, parameters, rope, self.ops.clone(), |var| var.as_detached_tensor())
+        Self::assemble(config, parameters, rope, self.ops.clone(), |_name, var| Ok(var.as_detached_tensor()))
     }
 
     /// The same variables on other operations.
@@ -207,7 +207,23 @@ impl Transformer {
     /// Never in practice; assembling is fallible.
     pub fn with_ops(&self, ops: Arc<dyn Ops>) -> Result<Self> {
         let (config, parameters, rope) = (self.config.clone(), self.parameters.clone(), self.rope.clone());
-        Self::assemble(config, parameters, rope, ops, |var| var.as_tensor().clone())
+        Self::assemble(config, parameters, rope, ops, |_name, var| Ok(var.as_tensor().clone()))
+    }
+
+    /// The model for evaluation and generation on operations that keep the weights called `kept` in a form of their own. In the model there stands in
+    /// for each a tensor of its shape that takes no memory: a single NaN seen everywhere, so that an operation which reads it shows. Of the variables, those are left
+    /// that are not kept, so no other model can be made of the result.
+    ///
+    /// # Errors
+    /// Never in practice; assembling is fallible.
+    pub fn with_kept_weights(&self, ops: Arc<dyn Ops>, kept: impl Fn(&str) -> bool) -> Result<Self> {
+        let (config, parameters, rope) = (self.config.clone(), self.parameters.clone(), self.rope.clone());
+        let nan = Tensor::full(f32::NAN, (), self.device())?;
+        let model = Self::assemble(config, parameters, rope, ops, |name, var| match kept(name) {
+            true => nan.broadcast_as(var.shape()),
+            false => Ok(var.as_detached_tensor()),
+        })?;
+        Ok(Self { parameters: self.parameters.without(kept), ..model })
     }
 
     /// The operations that the model runs on.
@@ -250,16 +266,16 @@ impl Transformer {
         self.embedding.tensor.device()
     }
 
-    /// Connects the variables: each weight is `view` of the variable of its name.
+    /// Connects the variables: each weight is `view` of its name and variable.
     fn assemble(
         config: ModelConfig,
         parameters: Parameters,
         rope: Option<Rope>,
         ops: Arc<dyn Ops>,
-        view: impl Fn(&candle_core::Var) -> Tensor,
+        view: impl Fn(&str, &candle_core::Var) -> Result<Tensor>,
     ) -> Result<Self> {
         let weight = |name: &str| match parameters.get(name) {
-            Some(var) => Ok(Weight { name: Arc::from(name), tensor: view(var) }),
+            Some(var) => Ok(Weight { name: Arc::from(name), tensor: view(name, var)? }),
             None => bail!("the model has no parameter {name}"),
         };
         let embedding = weight("embedding")?;

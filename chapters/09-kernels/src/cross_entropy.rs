@@ -205,16 +205,28 @@ impl<'a> Head<'a> {
     }
 
     fn log_probs(&self, rows: Range<usize>, logits: &[f32], log_probs: &mut [f32], log_sum_exp: &mut [f32]) {
-        logits
-            .par_chunks(ROWS_PER_TASK * self.vocab_size)
-            .zip(self.inputs.targets[rows].par_chunks(ROWS_PER_TASK))
-            .zip(log_probs.par_chunks_mut(ROWS_PER_TASK).zip(log_sum_exp.par_chunks_mut(ROWS_PER_TASK)))
-            .for_each(|((logits, targets), (log_probs, log_sum_exp))| {
-                log_probs_of_rows(self.isa, logits, targets, log_probs, log_sum_exp);
-            });
+        log_probs_of_chunk(self.isa, logits, &self.inputs.targets[rows], log_probs, log_sum_exp);
     }
 }
 // ANCHOR_END: head
+
+/// What [`forward`] writes, for the rows whose `logits` `(rows, vocab_size)` these are.
+pub(crate) fn log_probs_of_chunk(
+    isa: Isa,
+    logits: &[f32],
+    targets: &[u32],
+    log_probs: &mut [f32],
+    log_sum_exp: &mut [f32],
+) {
+    let vocab_size = logits.len() / targets.len().max(1);
+    logits
+        .par_chunks(ROWS_PER_TASK * vocab_size.max(1))
+        .zip(targets.par_chunks(ROWS_PER_TASK))
+        .zip(log_probs.par_chunks_mut(ROWS_PER_TASK).zip(log_sum_exp.par_chunks_mut(ROWS_PER_TASK)))
+        .for_each(|((logits, targets), (log_probs, log_sum_exp))| {
+            log_probs_of_rows(isa, logits, targets, log_probs, log_sum_exp);
+        });
+}
 
 // ANCHOR: sums
 /// Gradients while chunk after chunk comes in.

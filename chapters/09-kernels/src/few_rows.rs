@@ -16,7 +16,7 @@ use std::hint::black_box;
 use rayon::prelude::*;
 
 use crate::Isa;
-use crate::isa::{Arithmetic, per_isa};
+use crate::isa::{Arithmetic, per_isa, prefetch};
 use crate::lanes::LANES;
 use crate::matmul::Write;
 use crate::matrix::{Matrix, MatrixMut};
@@ -28,7 +28,7 @@ pub const MAX_ROWS: usize = 512;
 const TILE_ROWS: usize = 6;
 
 /// Rows of the weight that one task multiplies with all of `x`.
-const ROWS_PER_TASK: usize = 8 * TILE_ROWS;
+pub(crate) const ROWS_PER_TASK: usize = 8 * TILE_ROWS;
 
 /// Panels that all tiles of a task are multiplied with before the next ones: what stays in the second-level cache.
 const PANELS_AT_ONCE: usize = 8;
@@ -36,7 +36,7 @@ const PANELS_AT_ONCE: usize = 8;
 /// Steps along `d_in` between two checks of bounds.
 const STEPS: usize = 8;
 
-type Lanes = [f32; LANES];
+pub(crate) type Lanes = [f32; LANES];
 
 // ANCHOR: multiply
 /// `out` `(rows, d_out)` = or += `x` `(rows, d_in)` · `weight`ᵀ, where `weight` is `(d_out, d_in)`; on all threads.
@@ -48,17 +48,21 @@ pub fn multiply(isa: Isa, write: Write, x: Matrix<'_>, weight: &[f32], out: Matr
     assert!(m == out.n_rows() && d_in > 0 && weight.len() == d_out * d_in, "({m}, {d_in}) · ({d_out}, {d_in})ᵀ");
     let panels = pack(x);
     let tasks: Vec<_> = weight.chunks(ROWS_PER_TASK * d_in).zip(out.bands(ROWS_PER_TASK)).collect();
-    tasks.into_par_iter().for_each(|(weight, mut out)| {
-        for (i, panels) in panels.chunks(PANELS_AT_ONCE * d_in).enumerate() {
-            let first = i * PANELS_AT_ONCE * LANES;
-            let last = (first + PANELS_AT_ONCE * LANES).min(m);
-            multiply_panels(isa, write, panels, weight, out.rows_mut(first..last));
-        }
-    });
+    tasks.into_par_iter().for_each(|(weight, out)| multiply_rows(isa, write, &panels, weight, out));
+}
+
+/// All panels with some rows of the weight: one task.
+pub(crate) fn multiply_rows(isa: Isa, write: Write, panels: &[Lanes], weight: &[f32], mut out: MatrixMut<'_>) {
+    let (m, d_in) = (out.n_rows(), weight.len() / out.n_cols());
+    for (i, panels) in panels.chunks(PANELS_AT_ONCE * d_in).enumerate() {
+        let first = i * PANELS_AT_ONCE * LANES;
+        let last = (first + PANELS_AT_ONCE * LANES).min(m);
+        multiply_panels(isa, write, panels, weight, out.rows_mut(first..last));
+    }
 }
 
 /// Rows 0 to 15 as `(d_in, 16)`, then the next; zeros where there is no row.
-fn pack(x: Matrix<'_>) -> Vec<Lanes> {
+pub(crate) fn pack(x: Matrix<'_>) -> Vec<Lanes> {
     let (m, d_in) = (x.n_rows(), x.n_cols());
     let mut panels = vec![[0.0; LANES]; m.div_ceil(LANES) * d_in];
     panels.par_chunks_exact_mut(d_in).enumerate().for_each(|(i, panel)| {
@@ -100,8 +104,10 @@ fn multiply_tile<A: Arithmetic>(rows: [&[f32]; TILE_ROWS], panel: &[Lanes]) -> [
     let mut sums = [[0.0; LANES]; TILE_ROWS];
     let (blocks, rest) = panel.as_chunks::<STEPS>();
     let row_blocks = rows.map(|row| row.as_chunks::<STEPS>().0);
+    let next_tile = size_of::<f32>() * TILE_ROWS * panel.len();
     for (i, lanes) in blocks.iter().enumerate() {
         let weights = row_blocks.map(|row| &row[i]);
+        weights.iter().for_each(|weights| prefetch(*weights, next_tile));
         for (step, lanes) in lanes.iter().enumerate() {
             multiply_step::<A>(weights.map(|row| row[step]), lanes, &mut sums);
         }

@@ -153,6 +153,32 @@ macro_rules! per_isa {
 // ANCHOR_END: per_isa
 pub(crate) use per_isa;
 
+// ANCHOR: prefetch
+/// How far ahead a loop asks for the memory of one long stream, in bytes: on the processors that were tried a quarter of it does less, and no more
+/// comes of twice as much.
+pub(crate) const AHEAD: usize = 4096;
+
+/// Asks for the memory that a loop will reach, `bytes` after where it is now. Nothing is read: if there is no such memory, nothing happens.
+///
+/// A processor fetches ahead of a stream by itself, but not far. Where a loop does little with each byte, asking is what keeps the memory busy. Only on
+/// x86-64: elsewhere Rust has no stable way to ask.
+#[inline(always)]
+pub(crate) fn prefetch<T>(now: &[T], bytes: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let line = now.as_ptr().cast::<i8>().wrapping_add(bytes);
+        // SAFETY: a prefetch accesses nothing and may be of any address; every x86-64 has the instruction.
+        #[allow(unsafe_code)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(line);
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (now, bytes);
+}
+// ANCHOR_END: prefetch
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@
 //! | [`rms_norm`] | root-mean-square norm |
 //! | [`rope`], [`packed`], [`mask`], [`online_softmax`], [`attention`] | rotary causal grouped-query attention in blocks |
 //! | [`matvec`], [`few_rows`], [`cached_attention`] | products and attention when a model generates |
+//! | [`quantized`] | products with weights of eight or four bits |
 //! | [`swiglu`] | SwiGLU's product |
 //! | [`embedding`] | rows by token, and the scatter back |
 //! | [`cross_entropy`] | head and log-probabilities in chunks, without all logits |
@@ -44,6 +45,7 @@ mod numbers;
 pub mod online_softmax;
 pub mod ops;
 pub mod packed;
+pub mod quantized;
 pub mod rms_norm;
 pub mod roofline;
 pub mod rope;
@@ -55,5 +57,5 @@ pub mod training_memory;
 
 pub use isa::Isa;
 pub use matmul::Precision;
-pub use ops::{Activations, Fused};
+pub use ops::{Activations, Fused, Quantized};
 pub use tour::tour;

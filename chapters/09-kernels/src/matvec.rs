@@ -15,7 +15,7 @@ use std::hint::black_box;
 use rayon::prelude::*;
 
 use crate::Isa;
-use crate::isa::{Arithmetic, per_isa};
+use crate::isa::{AHEAD, Arithmetic, per_isa, prefetch};
 use crate::lanes::{LANES, dot, sum_lanes};
 use crate::matmul::Write;
 use crate::matrix::{Matrix, MatrixMut};
@@ -84,7 +84,7 @@ fn check(x: Matrix<'_>, weight: &[f32], n_rows: usize, d_out: usize) {
 per_isa! {
     /// The products of `x` with the rows of one task: the weight is read from its first number to its last, and each row is used for all rows of `x`
     /// while it is in the first-level cache.
-    fn weight_rows<A>(write: Write, x: Matrix<'_>, weight: &[f32], out: MatrixMut<'_>) {
+    pub(crate) fn weight_rows<A>(write: Write, x: Matrix<'_>, weight: &[f32], out: MatrixMut<'_>) {
         let (mut out, m) = (out, x.n_rows());
         let x: [&[f32]; MAX_ROWS] = std::array::from_fn(|i| x.row(i.min(m - 1)));
         for (j, row) in weight.chunks_exact(x[0].len()).enumerate() {
@@ -103,6 +103,7 @@ fn long_dot<A: Arithmetic>(row: &[f32], x: &[f32]) -> f32 {
     let ((blocks, rest), (x_blocks, x_rest)) = (row.as_chunks::<{ 4 * LANES }>(), x.as_chunks::<{ 4 * LANES }>());
     let mut sums = [0.0; 4 * LANES];
     for (w, x) in blocks.iter().zip(x_blocks) {
+        w.chunks_exact(LANES).for_each(|line| prefetch(line, AHEAD));
         for i in 0..4 * LANES {
             sums[i] = A::mul_add(w[i], x[i], sums[i]);
         }
@@ -122,6 +123,7 @@ fn four_dots<A: Arithmetic>(row: &[f32], x: [&[f32]; 4]) -> [f32; 4] {
     let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] = x.map(|x| x.as_chunks::<LANES>());
     let (mut of_a, mut of_b, mut of_c, mut of_d) = ([0.0; LANES], [0.0; LANES], [0.0; LANES], [0.0; LANES]);
     for ((((w, a), b), c), d) in blocks.iter().zip(a).zip(b).zip(c).zip(d) {
+        prefetch(w, AHEAD);
         for i in 0..LANES {
             of_a[i] = A::mul_add(w[i], a[i], of_a[i]);
             of_b[i] = A::mul_add(w[i], b[i], of_b[i]);

@@ -14,6 +14,7 @@ mod inference;
 mod linear;
 mod next_token_loss;
 mod optimizer;
+mod quantized;
 mod rms_norm;
 mod swiglu;
 
@@ -24,6 +25,7 @@ use candle_core::{CustomOp1, CustomOp2, CustomOp3, Result, Tensor};
 use transformer::ops::summed_loss;
 use transformer::{AttentionBranch, AttentionLayout, FeedForwardBranch, Ops, Reference, Weight};
 
+pub use self::quantized::Quantized;
 use crate::Isa;
 use crate::fallbacks::Fallbacks;
 use crate::gradient_store::GradientStore;
@@ -173,7 +175,7 @@ impl Ops for Fused {
             return branch.compose(self, x, eps, layout, store);
         }
         if store.remembers() {
-            return self.remembering_branch(x, &llama, eps, layout, store);
+            return self.remembering_branch(self, x, &llama, eps, layout, store);
         }
         apply1(&x.contiguous()?, attention_branch::AttentionBranchOp::new(self, &llama, eps, x, layout)?)
     }
@@ -188,7 +190,7 @@ impl Ops for Fused {
             return branch.compose(self, x, eps);
         }
         if is_inference(x, &weights) && (1..=MAX_ROWS).contains(&n_rows(x)) {
-            return self.few_rows_feed_forward(x, &llama, eps);
+            return self.inference_feed_forward(self, x, &llama, eps);
         }
         apply1(&x.contiguous()?, feed_forward_branch::FeedForwardBranchOp::new(self, &llama, eps))
     }

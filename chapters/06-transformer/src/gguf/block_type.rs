@@ -16,6 +16,8 @@
 //!
 //! Source: ggml, `ggml.h` for the numbers, `ggml-common.h` for the blocks.
 
+use candle_core::{Result, bail};
+
 use super::{blocks_of_32, blocks_of_256, plain};
 
 // ANCHOR: block_type
@@ -67,7 +69,7 @@ impl BlockType {
     ///
     /// # Errors
     /// If it is not among those that are read.
-    pub(super) fn from_number(number: u32) -> Result<Self, String> {
+    pub(super) fn from_number(number: u32) -> std::result::Result<Self, String> {
         TYPES.into_iter().find(|row| row.1 == number).map(|row| row.0).ok_or_else(|| {
             let known: Vec<&str> = TYPES.iter().map(|row| row.2).collect();
             format!("its type {number} is not supported; known are {}", known.join(", "))
@@ -118,5 +120,26 @@ impl BlockType {
         };
         blocks.for_each(|(block, values)| each(block, values));
         values
+    }
+    /// Whole blocks of some values; a broken last one is left out.
+    ///
+    /// # Errors
+    /// If the type is one that is only read, or cannot hold a value.
+    pub fn quantize(self, values: &[f32]) -> Result<Vec<u8>> {
+        let each: fn(&[f32], &mut Vec<u8>) = match self {
+            Self::F32 => |block, bytes| block.iter().for_each(|x| bytes.extend(x.to_le_bytes())),
+            Self::F16 => |block, bytes| block.iter().for_each(|x| bytes.extend(plain::to_half(*x))),
+            Self::Q8_0 => blocks_of_32::to_q8_0,
+            Self::Q4_0 => blocks_of_32::to_q4_0,
+            other => bail!("{} is read, but not written", other.name()),
+        };
+        let mut bytes = Vec::with_capacity(values.len() / self.values_per_block() * self.bytes_per_block());
+        values.chunks_exact(self.values_per_block()).for_each(|block| each(block, &mut bytes));
+        // An f16, and so a block's scale, ends at 65,504: what is beyond became infinite. And integers know no NaN.
+        let stored = self.dequantize(&bytes);
+        if let Some((x, _)) = values.iter().zip(&stored).find(|(x, stored)| x.is_finite() != stored.is_finite()) {
+            bail!("{x} cannot be stored as {}; choose f32", self.name());
+        }
+        Ok(bytes)
     }
 }

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use candle_core::{Error, Result, Tensor, bail};
+use candle_core::{DType, Error, Result, Tensor, bail};
 use tokenizer::gguf::{Header, TensorInfo, Value};
 
-use super::{BlockType, DEFAULT_ALIGNMENT, blocks_of_32, plain};
+use super::{BlockType, DEFAULT_ALIGNMENT, blocks_of_32};
 use crate::checkpoint::replace_file;
 
 // ANCHOR: storage
@@ -25,13 +25,13 @@ pub enum Storage {
 }
 
 impl Storage {
-    /// The type of a tensor. Vectors and learnt positions stay in f32: they are few, and gains multiply whole rows. Rows that blocks do not fill
-    /// become f16.
-    pub(super) fn of(self, name: &str, shape: &[usize]) -> BlockType {
+    /// The type of a parameter, by our name or by GGUF's. Vectors and learnt positions stay in f32: they are few, and gains multiply whole rows. Rows that
+    /// blocks do not fill become f16.
+    pub fn of(self, name: &str, shape: &[usize]) -> BlockType {
         let fills = shape.last().is_some_and(|row| row.is_multiple_of(blocks_of_32::BLOCK));
-        let is_table = matches!(name, "token_embd.weight" | "output.weight");
+        let is_table = matches!(name, "embedding" | "head" | "token_embd.weight" | "output.weight");
         match self {
-            _ if shape.len() < 2 || name == "position_embd.weight" => BlockType::F32,
+            _ if shape.len() < 2 || matches!(name, "position_embedding" | "position_embd.weight") => BlockType::F32,
             Self::F32 => BlockType::F32,
             Self::F16 => BlockType::F16,
             _ if !fills => BlockType::F16,
@@ -76,7 +76,8 @@ pub fn write_gguf(path: &Path, pairs: &[(String, Value)], tensors: &[(String, Te
         file.write_all(&header)?;
         pad(&mut file, header.len())?;
         for (name, tensor, kind) in tensors {
-            let bytes = quantize(*kind, tensor).map_err(|why| Error::msg(format!("{name}: {why}")))?;
+            let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+            let bytes = kind.quantize(&values).map_err(|why| Error::msg(format!("{name}: {why}")))?;
             file.write_all(&bytes)?;
             pad(&mut file, bytes.len())?;
         }
@@ -90,26 +91,4 @@ fn pad(file: &mut impl Write, n_bytes: usize) -> std::io::Result<()> {
     let n_bytes = n_bytes as u64;
     let n_zeros = n_bytes.next_multiple_of(DEFAULT_ALIGNMENT) - n_bytes;
     file.write_all(&[0; DEFAULT_ALIGNMENT as usize][..n_zeros as usize])
-}
-
-/// A tensor's numbers as the bytes of a type.
-///
-/// # Errors
-/// If the type is one that is only read, or cannot hold a number.
-fn quantize(kind: BlockType, tensor: &Tensor) -> Result<Vec<u8>> {
-    let values = tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-    let mut bytes = Vec::with_capacity(values.len() / kind.values_per_block() * kind.bytes_per_block());
-    let each: fn(&[f32], &mut Vec<u8>) = match kind {
-        BlockType::F32 => |block, bytes| block.iter().for_each(|x| bytes.extend(x.to_le_bytes())),
-        BlockType::F16 => |block, bytes| block.iter().for_each(|x| bytes.extend(plain::to_half(*x))),
-        BlockType::Q8_0 => blocks_of_32::to_q8_0,
-        BlockType::Q4_0 => blocks_of_32::to_q4_0,
-        other => bail!("{} is read, but not written", other.name()),
-    };
-    values.chunks_exact(kind.values_per_block()).for_each(|block| each(block, &mut bytes));
-    // An f16, and so a block's scale, ends at 65,504: what is beyond became infinite.
-    if let Some(place) = kind.dequantize(&bytes).iter().position(|x| !x.is_finite()) {
-        bail!("{} cannot be stored as {}; choose f32", values[place], kind.name());
-    }
-    Ok(bytes)
 }

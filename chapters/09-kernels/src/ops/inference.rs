@@ -20,11 +20,55 @@ use crate::rope::rotate;
 use crate::scratch::Buffer;
 use crate::storage::{Reading, is_supported, tensor};
 
+/// Products with a model's matrices, in whatever form they are held.
+pub(super) trait Matrices {
+    /// Several layers of one input `x` `(rows, d_in)`, each = or += `x` · `weight`ᵀ `(rows, d_out)`.
+    fn multiply<const N: usize>(
+        &self,
+        write: Write,
+        x: Matrix<'_>,
+        layers: [(&Weight, MatrixMut<'_>); N],
+    ) -> Result<()>;
+
+    /// `out` `(rows, d_ff)` = silu(`x` · `gate`ᵀ) · (`x` · `up`ᵀ), for at most [`MAX_ROWS`] rows if in f32.
+    fn gated(&self, x: Matrix<'_>, gate: &Weight, up: &Weight, out: &mut [f32]) -> Result<()>;
+}
+
+impl Matrices for Fused {
+    /// One region of threads for all layers if `x` has few rows.
+    fn multiply<const N: usize>(
+        &self,
+        write: Write,
+        x: Matrix<'_>,
+        layers: [(&Weight, MatrixMut<'_>); N],
+    ) -> Result<()> {
+        let readings = layers.each_ref().map(|(weight, _)| Reading::of(&weight.tensor));
+        let outs = layers.map(|(_, out)| out);
+        if !(1..=MAX_ROWS).contains(&x.n_rows()) {
+            for (reading, out) in readings.iter().zip(outs) {
+                self.project(x, reading.slice()?, write, out);
+            }
+            return Ok(());
+        }
+        let weights = readings.iter().map(Reading::slice).collect::<Result<Vec<_>>>()?;
+        matvec(self.isa, write, x, weights.into_iter().zip(outs).map(|(weight, out)| Product { weight, out }));
+        Ok(())
+    }
+
+    fn gated(&self, x: Matrix<'_>, gate: &Weight, up: &Weight, out: &mut [f32]) -> Result<()> {
+        let d_ff = out.len() / x.n_rows();
+        let (gate, up) = (Reading::of(&gate.tensor), Reading::of(&up.tensor));
+        swiglu_matvec(self.isa, x, gate.slice()?, up.slice()?, MatrixMut::new(out, d_ff));
+        Ok(())
+    }
+}
+
 // ANCHOR: attention
 impl Fused {
     /// [`AttentionBranch::compose`](transformer::AttentionBranch::compose) with a store that remembers.
     pub(super) fn remembering_branch(
         &self,
+        matrices: &impl Matrices,
         x: &Tensor,
         branch: &LlamaAttention,
         eps: f64,
@@ -39,19 +83,17 @@ impl Fused {
         let normed = Matrix::new(&normed, d_model);
         let [mut q, mut k, mut v] = setup.bands().map(|band| self.scratch.take(normed.n_rows() * band.len()));
         let (q_width, kv_width) = (setup.bands()[0].len(), setup.bands()[1].len());
-        self.project_all(
-            normed,
-            [
-                (&branch.q, MatrixMut::new(&mut q, q_width)),
-                (&branch.k, MatrixMut::new(&mut k, kv_width)),
-                (&branch.v, MatrixMut::new(&mut v, kv_width)),
-            ],
-        )?;
+        let layers = [
+            (&branch.q, MatrixMut::new(&mut q, q_width)),
+            (&branch.k, MatrixMut::new(&mut k, kv_width)),
+            (&branch.v, MatrixMut::new(&mut v, kv_width)),
+        ];
+        matrices.multiply(Write::Replace, normed, layers)?;
         let mut attended = self.scratch.take(q.len());
         self.attend(&setup, [&q, &k, &v], layout, store, &mut attended)?;
         let mut y = rows.to_vec();
-        let o = Reading::of(&branch.o.tensor);
-        self.project(Matrix::new(&attended, q_width), o.slice()?, Write::Add, MatrixMut::new(&mut y, d_model));
+        let layer = (&branch.o, MatrixMut::new(&mut y, d_model));
+        matrices.multiply(Write::Add, Matrix::new(&attended, q_width), [layer])?;
         tensor(y, x.shape())
     }
 
@@ -145,8 +187,14 @@ fn with_whole_heads(x: Tensor) -> Result<Tensor> {
 
 // ANCHOR: feed_forward
 impl Fused {
-    /// [`FeedForwardBranch::compose`](transformer::FeedForwardBranch::compose) for at most [`MAX_ROWS`] rows.
-    pub(super) fn few_rows_feed_forward(&self, x: &Tensor, branch: &LlamaFeedForward, eps: f64) -> Result<Tensor> {
+    /// [`FeedForwardBranch::compose`](transformer::FeedForwardBranch::compose), for at most [`MAX_ROWS`] rows if in f32.
+    pub(super) fn inference_feed_forward(
+        &self,
+        matrices: &impl Matrices,
+        x: &Tensor,
+        branch: &LlamaFeedForward,
+        eps: f64,
+    ) -> Result<Tensor> {
         let LlamaFeedForward { norm, gate, up, down } = branch;
         let (d_ff, d_model) = gate.tensor.dims2()?;
         let fits = up.tensor.dims() == [d_ff, d_model]
@@ -162,10 +210,9 @@ impl Fused {
         let normed = self.normed(rows, norm, eps)?;
         let normed = Matrix::new(&normed, d_model);
         let mut inner = self.scratch.take(normed.n_rows() * d_ff);
-        let (gate, up, down) = (Reading::of(&gate.tensor), Reading::of(&up.tensor), Reading::of(&down.tensor));
-        swiglu_matvec(self.isa, normed, gate.slice()?, up.slice()?, MatrixMut::new(&mut inner, d_ff));
+        matrices.gated(normed, gate, up, &mut inner)?;
         let mut y = rows.to_vec();
-        self.project(Matrix::new(&inner, d_ff), down.slice()?, Write::Add, MatrixMut::new(&mut y, d_model));
+        matrices.multiply(Write::Add, Matrix::new(&inner, d_ff), [(down, MatrixMut::new(&mut y, d_model))])?;
         tensor(y, x.shape())
     }
 }
@@ -178,20 +225,5 @@ impl Fused {
         let (mut normed, mut inverse_rms) = (self.scratch.take(x.len()), self.scratch.take(x.len() / norm.len()));
         rms_norm::forward(self.isa, x, norm, eps as f32, &mut normed, &mut inverse_rms);
         Ok(normed)
-    }
-
-    /// Several layers of one input: one region of threads if it has few rows.
-    fn project_all(&self, x: Matrix<'_>, layers: [(&Weight, MatrixMut<'_>); 3]) -> Result<()> {
-        if !(1..=MAX_ROWS).contains(&x.n_rows()) {
-            for (weight, out) in layers {
-                self.project(x, Reading::of(&weight.tensor).slice()?, Write::Replace, out);
-            }
-            return Ok(());
-        }
-        let readings = layers.each_ref().map(|(weight, _)| Reading::of(&weight.tensor));
-        let weights = [readings[0].slice()?, readings[1].slice()?, readings[2].slice()?];
-        let products = weights.into_iter().zip(layers).map(|(weight, (_, out))| Product { weight, out });
-        matvec(self.isa, Write::Replace, x, products);
-        Ok(())
     }
 }
