@@ -116,7 +116,7 @@ def quantised(folder, kind):
     return path
 
 
-def theirs(path, threads, n_texts, n_prompt, n_tokens):
+def theirs(path, is_plain, threads, n_texts, n_prompt, n_tokens):
     """One run of llama.cpp: prints JSON as `llm bench decode --json` does."""
     import ctypes
 
@@ -126,6 +126,7 @@ def theirs(path, threads, n_texts, n_prompt, n_tokens):
     l.llama_backend_init()
     model_params = l.llama_model_default_params()
     model_params.n_gpu_layers = 0
+    model_params.use_extra_bufts = not is_plain
     model = l.llama_model_load_from_file(str(path).encode(), model_params)
     params = l.llama_context_default_params()
     params.n_ctx, params.n_seq_max = n_texts * (n_prompt + n_tokens + 1), n_texts
@@ -186,10 +187,11 @@ def main():
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--type", default="f32", help="of llama.cpp's weights: f32, Q8_0, ...")
     parser.add_argument("--quantize", help="of our weights: q8_0 or q4_0 instead of f32")
+    parser.add_argument("--plain-buffers", action="store_true", help="llama.cpp without its buffers for special instructions (AMX), where those crash")
     parser.add_argument("--only-theirs", action="store_true", help="one run of llama.cpp, in this process")
     args = parser.parse_args()
     if args.only_theirs:
-        theirs(quantised(args.folder, args.type), args.threads, args.batch, args.prompt_tokens, args.tokens)
+        theirs(quantised(args.folder, args.type), args.plain_buffers, args.threads, args.batch, args.prompt_tokens, args.tokens)
         return
     if not (args.folder / "model" / "config.json").exists():
         make(args.folder, SHAPE)
@@ -197,9 +199,10 @@ def main():
     same = ["--threads", str(args.threads), "--tokens", str(args.tokens), "--prompt-tokens", str(args.prompt_tokens)]
     same += ["--batch", str(args.batch)]
     ours = ["--quantize", args.quantize] if args.quantize else []
+    plain = ["--plain-buffers"] if args.plain_buffers else []
     commands = {
         "ours": [args.llm, "bench", "decode", "--model", str(args.folder / "model"), "--json", *same, *ours],
-        "llama.cpp": [sys.executable, __file__, str(args.folder), "--only-theirs", "--type", args.type, *same],
+        "llama.cpp": [sys.executable, __file__, str(args.folder), "--only-theirs", "--type", args.type, *same, *plain],
     }
     speeds, ratios, prompts = {name: [] for name in commands}, [], []
     for pair in range(args.pairs):

@@ -24,10 +24,13 @@ use crate::lanes::{LANES, sum_lanes};
 use crate::matmul::Write;
 use crate::matrix::{Matrix, MatrixMut};
 
-use crate::matvec::{self, MAX_ROWS, ROWS_PER_TASK};
+use crate::matvec::{self, MAX_ROWS};
 
 /// Integers that share a scale.
 pub const BLOCK: usize = 32;
+
+/// Rows of the weight that one task reads: they have the bytes of a quarter as many in f32.
+const ROWS_PER_TASK: usize = 4 * matvec::ROWS_PER_TASK;
 
 // ANCHOR: blocks
 /// A weight `(d_out, d_in)` in blocks along its rows.
@@ -293,13 +296,14 @@ mod tests {
     const KINDS: [BlockType; 2] = [BlockType::Q8_0, BlockType::Q4_0];
 
     /// Rows, d_in and d_out: single blocks, edges of tasks and of panels from both sides, few rows and more.
-    const SIZES: [(usize, usize, usize); 9] = [
+    const SIZES: [(usize, usize, usize); 10] = [
         (1, 32, 1),
         (1, 96, 65),
         (2, 64, 64),
         (3, 32, 63),
         (4, 128, 5),
-        (5, 32, 7),
+        (8, 32, 17),
+        (9, 32, 7),
         (17, 96, 49),
         (130, 64, 97),
         (600, 32, 48),

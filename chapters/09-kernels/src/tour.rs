@@ -1,5 +1,5 @@
 //! The chapter's experiment: softmax in blocks, every kernel against its reference, what a training step asks of memory and of arithmetic, what is kept for
-//! the backward pass, what bfloat16 rounds away, and a fused op that has no gradient beside one that has.
+//! the backward pass, what bfloat16 and quantising round away, and a fused op that has no gradient beside one that has.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -8,12 +8,16 @@ use attention::{NoStore, Rope};
 use candle_core::{DType, Device, Result, Tensor};
 use tensors::{Parameters, difference, normal};
 use training::{Gradients, OptimizerOps, ReferenceOptimizer, optimizer_ops::Step, optimizer_ops::Update};
+use transformer::gguf::BlockType;
 use transformer::{
     Architecture, AttentionLayout, LlamaAttention, LlamaFeedForward, ModelConfig, Ops, Reference, Transformer, Weight,
 };
 
 use crate::activation_memory::{Graph, kept_by_attention, kept_by_block, kept_by_feed_forward};
+use crate::matmul;
+use crate::matrix::{Matrix, MatrixMut};
 use crate::online_softmax::softmax_rows;
+use crate::quantized::{self, Blocks, Product};
 use crate::roofline::{RIDGE, passes, training_step};
 use crate::training_memory::{StepSizes, Stored, TrainingMemory};
 use crate::{Activations, Fused, Isa, Precision};
@@ -31,6 +35,7 @@ pub fn tour(out: &mut dyn Write) -> anyhow::Result<()> {
     memory_of_a_step(out)?;
     rounding(out)?;
     bf16_products(out)?;
+    fewer_bits(out)?;
     silent_cut(out)?;
     Ok(())
 }
@@ -410,6 +415,40 @@ fn bf16_products(out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 // ANCHOR_END: bf16
+
+// ANCHOR: fewer_bits
+fn fewer_bits(out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "== weights of fewer bits ==")?;
+    const D: usize = 512;
+    let weight = normal(3, "weight", (D, D), 0.02, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+    let x = normal(4, "x", (1, D), 1.0, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+    let product = |weight: &[f32]| -> Vec<f64> {
+        let row = |row: &[f32]| row.iter().zip(&x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
+        weight.chunks_exact(D).map(row).collect()
+    };
+    let length = |y: &[f64]| y.iter().map(|y| y * y).sum::<f64>().sqrt();
+    let apart = |a: &[f64], b: &[f64]| length(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>()) / length(b);
+    let exact = product(&weight);
+    writeln!(out, "type | bits a weight | off from the exact product | off from the one of its own weights")?;
+    for kind in [BlockType::Q8_0, BlockType::Q4_0] {
+        let blocks = Blocks::new(kind, &weight, D)?;
+        let (mut rounded, mut y) = (vec![0.0; D * D], vec![0.0; D]);
+        blocks.rows(Isa::best(), 0..D, &mut rounded);
+        let into = Product { weight: &blocks, out: MatrixMut::new(&mut y, D) };
+        quantized::multiply(Isa::best(), matmul::Write::Replace, Matrix::new(&x, D), [into]);
+        let y: Vec<f64> = y.into_iter().map(f64::from).collect();
+        let bits = 8.0 * blocks.n_bytes() as f64 / (D * D) as f64;
+        let (name, off, own) = (kind.name(), apart(&y, &exact), apart(&y, &product(&rounded)));
+        writeln!(
+            out,
+            "{name} | {bits:>13.1} | {:>25.1}% | {}",
+            100.0 * off,
+            if own < 1e-6 { "less than 1e-6" } else { "more" }
+        )?;
+    }
+    Ok(())
+}
+// ANCHOR_END: fewer_bits
 
 // ANCHOR: silent_cut
 fn silent_cut(out: &mut dyn Write) -> anyhow::Result<()> {

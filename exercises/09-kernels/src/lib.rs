@@ -1,4 +1,4 @@
-//! Exercises of chapter 09: a norm's gradient, softmax and attention in blocks, AdamW in one pass, counting, and a broken kernel.
+//! Exercises of chapter 09: a norm's gradient, softmax and attention in blocks, AdamW in one pass, counting, a broken kernel, and weights of four bits.
 //!
 //! Each module is a starter whose header states the task. Write its body, then run its test. With
 //! the feature `solutions` the same tests run on `solutions/`.
@@ -15,3 +15,5 @@ pub mod e4_one_pass_adamw;
 pub mod e5_flops_and_bytes;
 #[cfg_attr(feature = "solutions", path = "../solutions/e6_find_the_bugs.rs")]
 pub mod e6_find_the_bugs;
+#[cfg_attr(feature = "solutions", path = "../solutions/e7_four_bits.rs")]
+pub mod e7_four_bits;

@@ -56,6 +56,8 @@ impl Quantized {
         Ok(Self { fused, weights: Arc::new(blocks.collect::<Result<_>>()?) })
     }
 
+    // ANCHOR_END: quantized
+
     /// A weight's blocks, if it is quantised.
     pub fn blocks(&self, name: &str) -> Option<&Blocks> {
         self.weights.get(name)
@@ -191,4 +193,3 @@ impl Ops for Quantized {
         }
     }
 }
-// ANCHOR_END: quantized
